@@ -1,2 +1,72 @@
-//! Under construction.
-fn main() {}
+//! The project's own commands, run as `cargo xtask WORD`.
+//!
+//! They install what they need, say what they do, and are quick the second time.
+
+mod behaviours;
+mod bench;
+mod deep;
+mod demo;
+mod failure;
+mod options;
+mod run;
+mod scan;
+mod setup;
+mod soak;
+mod spec;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+
+const USAGE: &str = "\
+Usage: cargo xtask WORD [OPTIONS]
+
+  demo [-- ARGS]    build and run `oneflight demo ARGS`: the storm, live on a page;
+                    with `-- --headless` as a table in the terminal
+  test [-- ARGS]    set up, then run every test and check that each behaviour has one;
+                    ARGS go to `cargo test` (the check is then left out)
+  setup             only the set-up: Chromium and the npm packages of the tests
+  behaviours        only the check of docs/spec.md against the names of the tests
+  bench [-- ARGS]   the measurements of benches/
+  soak [--rounds N] [--requests N]
+                    every scenario of the demo, over and over (20 rounds, 200 requests)
+  deep [PART...] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
+                    what is too slow for every change. PART is any of
+                    powerset, deny, fuzz, bench, soak; without one, all of them
+  help              this text
+";
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let word = if args.is_empty() {
+        "help".to_owned()
+    } else {
+        args.remove(0)
+    };
+    let outcome = match word.as_str() {
+        "demo" => demo::run(&args),
+        "test" => test::run(&args),
+        "setup" => options::none("setup", &args).and_then(|()| setup::run().map(drop)),
+        "behaviours" => options::none("behaviours", &args).and_then(|()| behaviours::run()),
+        "bench" => bench::run(&args),
+        "soak" => soak::run(&args),
+        "deep" => deep::run(&args),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(Failure::usage(format!("there is no `{other}`"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask {word}: {failure}");
+            if failure.is_usage() {
+                eprint!("\n{USAGE}");
+            }
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `cargo xtask deep`: what is too slow for every change.
+
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::run::{asked, cargo, root, say, shown};
+use crate::soak::{self, Soak};
+use crate::{bench, tools};
+
+/// The crates that others build with features of their choice.
+const LIBRARIES: [&str; 4] = [
+    "oneflight-core",
+    "oneflight",
+    "oneflight-reqwest",
+    "oneflight-testkit",
+];
+
+const PARTS: [&str; 5] = ["powerset", "deny", "fuzz", "bench", "soak"];
+
+/// How long each fuzz target runs unless told otherwise.
+const FUZZ_SECS: u32 = 60;
+
+struct Plan {
+    parts: Vec<String>,
+    fuzz_secs: u32,
+    advisories: bool,
+    soak: Soak,
+}
+
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let plan = plan(args)?;
+    let mut failed = Vec::new();
+    for part in &plan.parts {
+        say(format!("deep: {part}"));
+        let outcome = match part.as_str() {
+            "powerset" => powerset(),
+            "deny" => deny(plan.advisories),
+            "fuzz" => fuzz(plan.fuzz_secs),
+            "bench" => bench::run(&["--smoke".to_owned()]),
+            _ => soak::rounds(&plan.soak),
+        };
+        match outcome {
+            Ok(()) => say(format!("deep: {part} is well")),
+            Err(failure) => {
+                say(format!("deep: {part}: {failure}"));
+                failed.push(part.as_str());
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("failed: {}", failed.join(", "))))
+    }
+}
+
+fn plan(args: &[String]) -> Result<Plan, Failure> {
+    let mut plan = Plan {
+        parts: Vec::new(),
+        fuzz_secs: FUZZ_SECS,
+        advisories: false,
+        soak: Soak::default(),
+    };
+    let mut options = Options::new("deep", args);
+    while let Some(arg) = options.next() {
+        match arg {
+            "--fuzz-seconds" => plan.fuzz_secs = options.number(arg)?,
+            "--soak-rounds" => plan.soak.rounds = options.number(arg)?,
+            "--advisories" => plan.advisories = true,
+            part if PARTS.contains(&part) => plan.parts.push(part.to_owned()),
+            other => return Err(options.unknown(other)),
+        }
+    }
+    if plan.parts.is_empty() {
+        plan.parts = PARTS.map(str::to_owned).to_vec();
+    }
+    Ok(plan)
+}
+
+/// Every combination of features of every library compiles without a warning.
+fn powerset() -> Result<(), Failure> {
+    tools::HACK.ensure()?;
+    let mut command = cargo();
+    command.args(["hack", "check", "--feature-powerset", "--lib"]);
+    for library in LIBRARIES {
+        command.args(["--package", library]);
+    }
+    shown(command.env("RUSTFLAGS", "-Dwarnings"))
+}
+
+/// Licences, banned crates and sources; advisories only when asked, because they need a network.
+fn deny(advisories: bool) -> Result<(), Failure> {
+    tools::DENY.ensure()?;
+    let mut command = cargo();
+    command.args([
+        "deny",
+        "--all-features",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    if advisories {
+        command.arg("advisories");
+    } else {
+        say(
+            "security advisories are left out: they are fetched from a network; --advisories asks for them",
+        );
+    }
+    shown(&mut command)
+}
+
+/// Each fuzz target for a while. The sanitizers are unstable options, so a stable compiler is told to allow them.
+fn fuzz(secs: u32) -> Result<(), Failure> {
+    tools::FUZZ.ensure()?;
+    let folder = root().join("fuzz");
+    let in_folder = || {
+        let mut command = cargo();
+        command.current_dir(&folder).env("RUSTC_BOOTSTRAP", "1");
+        command
+    };
+    let targets = asked(in_folder().args(["fuzz", "list"]))
+        .ok_or_else(|| Failure::new("`cargo fuzz list` failed in fuzz/"))?;
+    for target in targets.lines() {
+        say(format!("fuzzing {target} for {secs} s"));
+        let limit = format!("-max_total_time={secs}");
+        shown(in_folder().args(["fuzz", "run", target, "--", &limit]))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plan;
+
+    fn args(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn without_a_part_all_of_them_run() {
+        let plan = plan(&[]).unwrap();
+        assert_eq!(plan.parts, super::PARTS);
+        assert!(!plan.advisories);
+    }
+
+    #[test]
+    fn parts_and_options_may_be_mixed() {
+        let plan = plan(&args(
+            "fuzz --fuzz-seconds 5 soak --soak-rounds 2 --advisories",
+        ))
+        .unwrap();
+        assert_eq!(plan.parts, ["fuzz", "soak"]);
+        assert_eq!((plan.fuzz_secs, plan.soak.rounds), (5, 2));
+        assert!(plan.advisories);
+    }
+
+    #[test]
+    fn an_unknown_part_is_a_usage_error() {
+        assert!(plan(&args("fuss")).is_err_and(|failure| failure.is_usage()));
+    }
+}

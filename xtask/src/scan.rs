@@ -1,0 +1,180 @@
+//! Finds the names of the tests in Rust source, whatever the layout: by tokens, not by lines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use crate::failure::Failure;
+
+/// Where the code of this workspace lies; `benches` and `fuzz` are workspaces of their own.
+const SOURCES: [&str; 4] = ["crates", "apps", "tests", "xtask"];
+
+/// Folders that hold what others wrote or what was built.
+const LEFT_OUT: [&str; 2] = ["target", "node_modules"];
+
+/// A test function and where it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+}
+
+/// All test functions of the workspace at `root`.
+pub(crate) fn tests_below(root: &Path) -> Result<Vec<Found>, Failure> {
+    let mut files = Vec::new();
+    for folder in SOURCES {
+        rust_files(&root.join(folder), &mut files)
+            .map_err(|error| Failure::new(format!("reading the sources: {error}")))?;
+    }
+    files.sort();
+    let mut found = Vec::new();
+    for file in files {
+        let source = fs::read_to_string(&file)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        let names = tests_in(&source)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        let file = file.strip_prefix(root).unwrap_or(&file).to_owned();
+        found.extend(names.into_iter().map(|name| Found {
+            name,
+            file: file.clone(),
+        }));
+    }
+    Ok(found)
+}
+
+/// The names of the test functions in `source`, in order; ignored tests prove nothing and are left out.
+pub(crate) fn tests_in(source: &str) -> Result<Vec<String>, proc_macro2::LexError> {
+    let mut names = Vec::new();
+    walk(source.parse()?, &mut names);
+    Ok(names)
+}
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if !LEFT_OUT.iter().any(|out| entry.file_name() == *out) {
+                rust_files(&path, files)?;
+            }
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What the attributes before an item say of it.
+#[derive(Default, Clone, Copy)]
+struct Attributes {
+    test: bool,
+    ignored: bool,
+}
+
+fn walk(tokens: TokenStream, names: &mut Vec<String>) {
+    let mut tokens = tokens.into_iter().peekable();
+    let mut before = Attributes::default();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                if let Some(TokenTree::Group(group)) = tokens.peek()
+                    && group.delimiter() == Delimiter::Bracket
+                {
+                    match attribute_name(group.stream()).as_deref() {
+                        Some("test") => before.test = true,
+                        Some("ignore") => before.ignored = true,
+                        _ => {}
+                    }
+                    tokens.next();
+                }
+            }
+            TokenTree::Ident(ident) if ident == "fn" => {
+                // In a macro's own text the name is a variable (`$name`), not an identifier.
+                if let Some(TokenTree::Ident(name)) = tokens.peek()
+                    && before.test
+                    && !before.ignored
+                {
+                    names.push(name.to_string());
+                }
+                before = Attributes::default();
+            }
+            TokenTree::Ident(ident) if ident == "pub" || ident == "async" => {}
+            TokenTree::Group(group) => {
+                // The parentheses of `pub(crate)` stand between an attribute and its function.
+                if group.delimiter() != Delimiter::Parenthesis {
+                    before = Attributes::default();
+                }
+                walk(group.stream(), names);
+            }
+            _ => before = Attributes::default(),
+        }
+    }
+}
+
+/// The last word of an attribute's path: `test` of `#[tokio::test(start_paused = true)]`.
+fn attribute_name(tokens: TokenStream) -> Option<String> {
+    let mut name = None;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => name = Some(ident.to_string()),
+            TokenTree::Punct(punct) if punct.as_char() == ':' => {}
+            _ => break,
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tests_in;
+
+    fn names(source: &str) -> Vec<String> {
+        tests_in(source).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_test_function_is_found() {
+        let source = r#"
+            #[test]
+            fn s1_plain() {}
+            #[tokio::test(flavor = "current_thread",
+                start_paused = true)]
+            async fn s2_async() {}
+            mod inner {
+                #[test]
+                #[should_panic(expected = "x")]
+                pub(crate) fn s3_inner() {}
+            }
+            proptest! {
+                #![proptest_config(config())]
+                #[test]
+                fn t1_property(x in 0..3u8, #[strategy(any())] y: u8) {}
+            }
+        "#;
+        assert_eq!(
+            names(source),
+            ["s1_plain", "s2_async", "s3_inner", "t1_property"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_test_is_not_found() {
+        let source = r##"
+            // #[test] fn s1_in_a_comment() {}
+            /// #[test]
+            fn s2_after_a_doc_comment() {}
+            const TEXT: &str = r#" #[test] fn s3_in_a_string() {} "#;
+            #[cfg(test)]
+            fn s4_a_helper() {}
+            #[test]
+            const X: u8 = 1;
+            fn s5_after_something_else() {}
+            #[test]
+            #[ignore = "slow"]
+            fn s6_ignored() {}
+            macro_rules! suite { ($name:ident) => { #[test] fn $name() { fn s7_inside() {} } } }
+        "##;
+        assert_eq!(names(source), [""; 0]);
+    }
+}

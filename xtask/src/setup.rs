@@ -1,0 +1,160 @@
+//! What the tests need beside Rust: Node, Chromium, and the npm packages that lock files pin.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::run::{asked, on_path, program, root, say, silent};
+
+/// The oldest Node that runs the real authorization server of the tests.
+const NODE_MIN_MAJOR: u32 = 20;
+
+/// The folders with npm packages, and the variables that tell the tests where they are.
+const NPM_FOLDERS: [(&str, &str); 2] = [
+    ("ONEFLIGHT_OIDC_PROVIDER_DIR", "tests/oidc-provider"),
+    ("ONEFLIGHT_PLAYWRIGHT_DIR", "apps/oneflight/browser-test"),
+];
+
+/// Tells the tests where the browser is; set by hand it names another one.
+const CHROMIUM: &str = "ONEFLIGHT_CHROMIUM";
+
+/// With it, a test that lacks one of the above fails; without, it says that it is skipped.
+const REQUIRE_REAL: &str = "ONEFLIGHT_REQUIRE_REAL";
+
+/// What Chromium may be called.
+const CHROMIUM_NAMES: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// The environment that tells the tests where things are.
+pub(crate) type Environment = Vec<(&'static str, OsString)>;
+
+/// Installs what is missing and says what it does. Everything that cannot be had is named at once.
+pub(crate) fn run() -> Result<Environment, Failure> {
+    let mut missing = Vec::new();
+    let mut environment = vec![(REQUIRE_REAL, OsString::from("1"))];
+    match chromium() {
+        Ok(file) => environment.push((CHROMIUM, file.into())),
+        Err(what) => missing.push(what),
+    }
+    match node() {
+        Ok(()) => {
+            for (variable, folder) in NPM_FOLDERS {
+                let folder = root().join(folder);
+                if !folder.is_dir() {
+                    say(format!("{} is not there yet", folder.display()));
+                    continue;
+                }
+                match npm_packages(&folder) {
+                    Ok(()) => environment.push((variable, folder.into())),
+                    Err(what) => missing.push(what),
+                }
+            }
+        }
+        Err(what) => missing.push(what),
+    }
+    if missing.is_empty() {
+        return Ok(environment);
+    }
+    Err(Failure::new(format!(
+        "something is missing for the tests:\n  - {}\nthen type the same command again",
+        missing.join("\n  - ")
+    )))
+}
+
+fn node() -> Result<(), String> {
+    let hint = format!("Node {NODE_MIN_MAJOR} or newer, with npm: https://nodejs.org/");
+    let version = asked(program("node").arg("--version")).ok_or_else(|| hint.clone())?;
+    let major: Option<u32> = major_version(&version);
+    if major.is_none_or(|major| major < NODE_MIN_MAJOR) {
+        return Err(format!("{hint} (the one on the path is {version})"));
+    }
+    on_path("npm").map(drop).ok_or(hint)
+}
+
+fn major_version(version: &str) -> Option<u32> {
+    version
+        .trim_start_matches('v')
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+fn chromium() -> Result<PathBuf, String> {
+    if let Some(file) = std::env::var_os(CHROMIUM).map(PathBuf::from) {
+        return if file.is_file() {
+            Ok(file)
+        } else {
+            Err(format!(
+                "{CHROMIUM} is {}, which is no file",
+                file.display()
+            ))
+        };
+    }
+    if let Some(file) = find_chromium() {
+        return Ok(file);
+    }
+    let by_hand = "type `sudo apt-get install chromium`, \
+                   or set ONEFLIGHT_CHROMIUM to a Chromium you have";
+    if on_path("apt-get").is_none() {
+        return Err(format!("Chromium, and there is no apt-get: {by_hand}"));
+    }
+    if asked(program("id").arg("-u")).as_deref() != Some("0") {
+        return Err(format!("Chromium, and only root may install it: {by_hand}"));
+    }
+    say("installing Chromium with apt-get, for the tests of the demo page (a minute or two)");
+    apt(&["update"])
+        .and_then(|()| apt(&["install", "--yes", "--no-install-recommends", "chromium"]))
+        .map_err(|failure| format!("Chromium ({failure}): {by_hand}"))?;
+    find_chromium().ok_or_else(|| format!("Chromium, even after installing it: {by_hand}"))
+}
+
+fn find_chromium() -> Option<PathBuf> {
+    CHROMIUM_NAMES.iter().find_map(|name| on_path(name))
+}
+
+fn apt(args: &[&str]) -> Result<(), Failure> {
+    silent(
+        program("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(args),
+    )
+}
+
+/// Installs exactly what the lock file pins, unless that was done before.
+fn npm_packages(folder: &Path) -> Result<(), String> {
+    let shown = folder.strip_prefix(root()).unwrap_or(folder).display();
+    let lock_file = folder.join("package-lock.json");
+    let lock =
+        fs::read(&lock_file).map_err(|error| format!("{shown}/package-lock.json: {error}"))?;
+    // A copy of the lock file marks a finished installation of just that.
+    let stamp = folder.join("node_modules/.installed-from");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    say(format!("installing the npm packages of {shown}"));
+    silent(
+        program("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(folder),
+    )
+    .map_err(|failure| format!("the npm packages of {shown} ({failure})"))?;
+    fs::write(&stamp, lock).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major_version;
+
+    #[test]
+    fn the_major_version_of_node_is_read() {
+        assert_eq!(major_version("v20.20.2"), Some(20));
+        assert_eq!(major_version("v9"), Some(9));
+        assert_eq!(major_version("unknown"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! `cargo xtask soak`: every scenario of the demo over real sockets, over and over.
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::run::{cargo, say, shown};
+
+/// What one round fires: each scenario with our client, and a storm with the clients that must lose it,
+/// so that a server that has stopped biting is noticed.
+const ROUND: [(&str, &str); 8] = [
+    ("storm", "oneflight"),
+    ("late-401", "oneflight"),
+    ("lost-answer", "oneflight"),
+    ("outage", "oneflight"),
+    ("sign-out", "oneflight"),
+    ("always-401", "oneflight"),
+    ("storm", "textbook"),
+    ("storm", "naive"),
+];
+
+/// How long to soak.
+pub(crate) struct Soak {
+    pub(crate) rounds: u32,
+    pub(crate) requests: u32,
+}
+
+impl Default for Soak {
+    fn default() -> Self {
+        Self {
+            rounds: 20,
+            requests: 200,
+        }
+    }
+}
+
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let mut soak = Soak::default();
+    let mut options = Options::new("soak", args);
+    while let Some(arg) = options.next() {
+        match arg {
+            "--rounds" => soak.rounds = options.number(arg)?,
+            "--requests" => soak.requests = options.number(arg)?,
+            other => return Err(options.unknown(other)),
+        }
+    }
+    rounds(&soak)
+}
+
+/// Runs all rounds and prints what they came to. Fails if any scenario ended otherwise than it should.
+pub(crate) fn rounds(soak: &Soak) -> Result<(), Failure> {
+    say("building the command `oneflight`");
+    shown(cargo().args(["build", "--package", "oneflight-cli"]))?;
+    let mut tallies = ROUND.map(|_| Tally::default());
+    for round in 1..=soak.rounds {
+        for ((scenario, client), tally) in ROUND.into_iter().zip(&mut tallies) {
+            if let Err(reason) = fire(scenario, client, soak.requests, tally) {
+                say(format!("round {round}: {scenario} with {client}: {reason}"));
+                tally.failures += 1;
+            }
+        }
+        if round % 5 == 0 || round == soak.rounds {
+            say(format!("{round} of {} rounds", soak.rounds));
+        }
+    }
+    println!("{:<12} {:<10} {}", "scenario", "client", Tally::HEADINGS);
+    for ((scenario, client), tally) in ROUND.into_iter().zip(&tallies) {
+        println!("{scenario:<12} {client:<10} {}", tally.row());
+    }
+    let failures: u32 = tallies.iter().map(|tally| tally.failures).sum();
+    let runs = soak.rounds as usize * ROUND.len();
+    println!("{runs} runs, {failures} failed");
+    if failures == 0 {
+        Ok(())
+    } else {
+        Err(Failure::new(format!(
+            "{failures} runs ended as they should not"
+        )))
+    }
+}
+
+/// One run of the demo.
+fn fire(scenario: &str, client: &str, requests: u32, tally: &mut Tally) -> Result<(), String> {
+    let requests = requests.to_string();
+    let output = cargo()
+        .args(["run", "--quiet", "--package", "oneflight-cli", "--", "demo"])
+        .args(["--headless", "--json", "--scenario", scenario])
+        .args(["--client", client, "--requests", &requests])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let object: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("no JSON object ({error}): {}", said.trim()))?;
+    tally.add(&object)?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{}: {object} {}", output.status, said.trim()))
+    }
+}
+
+/// What the runs of one scenario came to; the counts are the server's.
+#[derive(Default)]
+struct Tally {
+    runs: u64,
+    requests: u64,
+    ok: u64,
+    refresh_posts: u64,
+    refresh_posts_most: u64,
+    reuse_detected: u64,
+    p99_ms_most: f64,
+    failures: u32,
+}
+
+impl Tally {
+    const HEADINGS: &'static str =
+        "    runs  requests        ok  refreshes  most/run  reuse  p99 ms  failed";
+
+    fn add(&mut self, object: &Value) -> Result<(), String> {
+        let count = |name: &str| {
+            object[name]
+                .as_u64()
+                .ok_or_else(|| format!("no count `{name}` in {object}"))
+        };
+        let posts = count("refresh_posts")?;
+        self.requests += count("requests")?;
+        self.ok += count("ok")?;
+        // Some servers count, some only know that it happened.
+        self.reuse_detected += match &object["reuse_detected"] {
+            Value::Bool(seen) => u64::from(*seen),
+            _ => count("reuse_detected")?,
+        };
+        self.refresh_posts += posts;
+        self.refresh_posts_most = self.refresh_posts_most.max(posts);
+        let p99 = object["p99_ms"]
+            .as_f64()
+            .ok_or_else(|| format!("no `p99_ms` in {object}"))?;
+        self.p99_ms_most = self.p99_ms_most.max(p99);
+        self.runs += 1;
+        Ok(())
+    }
+
+    fn row(&self) -> String {
+        format!(
+            "{:>8}  {:>8}  {:>8}  {:>9}  {:>8}  {:>5}  {:>6.0}  {:>6}",
+            self.runs,
+            self.requests,
+            self.ok,
+            self.refresh_posts,
+            self.refresh_posts_most,
+            self.reuse_detected,
+            self.p99_ms_most,
+            self.failures,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Tally;
+
+    #[test]
+    fn counts_add_up_and_the_worst_is_kept() {
+        let mut tally = Tally::default();
+        for (posts, p99) in [(1, 20.5), (3, 10.0)] {
+            tally
+                .add(&json!({
+                    "requests": 50, "ok": 49, "refresh_posts": posts,
+                    "reuse_detected": 0, "p99_ms": p99,
+                }))
+                .unwrap();
+        }
+        assert_eq!((tally.runs, tally.requests, tally.ok), (2, 100, 98));
+        assert_eq!((tally.refresh_posts, tally.refresh_posts_most), (4, 3));
+        assert!((tally.p99_ms_most - 20.5).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_count_that_is_not_there_is_an_error() {
+        assert!(Tally::default().add(&json!({"requests": 50})).is_err());
+    }
+}

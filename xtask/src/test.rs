@@ -1,0 +1,101 @@
+//! `cargo xtask test`: set-up, every test, and the check that each behaviour has one.
+
+use std::collections::BTreeSet;
+
+use crate::behaviours;
+use crate::failure::Failure;
+use crate::options::handed_on;
+use crate::run::{cargo, say, watched};
+use crate::setup;
+
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let chosen = handed_on(args);
+    let environment = setup::run()?;
+    say("cargo test: unit, integration, real-server, browser and documentation tests");
+    let mut seen = Seen::default();
+    let succeeded = watched(
+        cargo()
+            .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
+            .args(chosen)
+            .envs(environment),
+        |line| seen.line(line),
+    )?;
+    println!("{} passed, {} failed", seen.passed, seen.failed);
+    let checked = if chosen.is_empty() {
+        behaviours::check_run(seen.names)
+    } else {
+        say("only some tests were asked for: the check of the behaviours is left out");
+        Ok(())
+    };
+    if succeeded {
+        checked
+    } else {
+        Err(Failure::new("some tests failed; they are named above"))
+    }
+}
+
+/// What the runner's lines have said so far.
+#[derive(Default)]
+struct Seen {
+    /// Names of the tests that passed, without their modules.
+    names: BTreeSet<String>,
+    passed: u64,
+    failed: u64,
+}
+
+impl Seen {
+    fn line(&mut self, line: &str) {
+        self.names.extend(passed_test(line).map(str::to_owned));
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.passed += count(counts, "passed");
+            self.failed += count(counts, "failed");
+        }
+    }
+}
+
+/// The number before `word` in `ok. 3 passed; 0 failed; …`.
+fn count(counts: &str, word: &str) -> u64 {
+    let mut last = "";
+    for token in counts.split([' ', ';']) {
+        if token == word {
+            return last.parse().unwrap_or(0);
+        }
+        last = token;
+    }
+    0
+}
+
+/// The name, without its modules, of the test that a line of the runner says has passed.
+fn passed_test(line: &str) -> Option<&str> {
+    let path = line.strip_prefix("test ")?.strip_suffix(" ... ok")?;
+    let path = path.strip_suffix(" - should panic").unwrap_or(path);
+    path.rsplit("::").next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seen, passed_test};
+
+    #[test]
+    fn only_a_passed_test_is_counted() {
+        assert_eq!(
+            passed_test("test a::b::s1_one_post ... ok"),
+            Some("s1_one_post")
+        );
+        assert_eq!(passed_test("test s1_x - should panic ... ok"), Some("s1_x"));
+        assert_eq!(passed_test("test s1_x ... FAILED"), None);
+        assert_eq!(passed_test("test s1_x ... ignored, slow"), None);
+        assert_eq!(passed_test("test result: ok. 3 passed"), None);
+        assert_eq!(passed_test("s1_x ... ok"), None);
+    }
+
+    #[test]
+    fn the_counts_of_all_runners_add_up() {
+        let mut seen = Seen::default();
+        seen.line("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        seen.line("test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured");
+        seen.line("test s1_one_post ... ok");
+        assert_eq!((seen.passed, seen.failed), (15, 2));
+        assert!(seen.names.contains("s1_one_post"));
+    }
+}
