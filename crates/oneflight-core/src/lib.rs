@@ -18,9 +18,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod challenge;
 pub mod machine;
+pub mod origin;
 pub mod profile;
 pub mod record;
+pub mod retry_after;
 pub mod secret;
 pub mod time;
 pub mod token_set;
