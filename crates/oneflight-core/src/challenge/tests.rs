@@ -1,7 +1,7 @@
 use super::*;
-use std::format;
-use std::string::ToString as _;
-use std::vec;
+use alloc::format;
+use alloc::string::ToString as _;
+use alloc::vec;
 
 fn parse(value: &str) -> Challenges {
     Challenges::parse([value])

@@ -1,6 +1,6 @@
 use super::*;
-use std::string::ToString as _;
-use std::vec;
+use alloc::string::ToString as _;
+use alloc::vec;
 
 fn origin(scheme: &str, host: &str, port: Option<u16>) -> Origin {
     Origin::from_parts(scheme, host, port).unwrap()

@@ -1,5 +1,5 @@
 use super::*;
-use std::string::String;
+use alloc::string::String;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,7 @@ fn f4_the_calendar_knows_its_leap_days() {
 #[test]
 fn f4_a_two_digit_year_is_at_most_fifty_years_ahead() {
     let at = |year: &str| {
-        let date = std::format!("Sunday, 06-Nov-{year} 08:49:37 GMT");
+        let date = alloc::format!("Sunday, 06-Nov-{year} 08:49:37 GMT");
         let received = WallTime::from_unix_millis(1_780_000_000_000); // 2026
         match RetryAfter::parse(date, received).unwrap() {
             RetryAfter::At(time) => 1970 + time.as_unix_millis() / 1_000 / 31_556_952,
@@ -148,7 +148,7 @@ fn f4_every_day_of_four_centuries_is_read_back() {
     let (mut year, mut month, mut day) = (2000_u64, 3_u64, 1_u64);
     for _ in 0..146_097 {
         let name = core::str::from_utf8(MONTHS[usize::try_from(month).unwrap() - 1]).unwrap();
-        let date: String = std::format!("Mon, {day:02} {name} {year} 00:00:00 GMT");
+        let date: String = alloc::format!("Mon, {day:02} {name} {year} 00:00:00 GMT");
         assert_eq!(seconds(&date), Some(expected), "{date}");
         expected += SECONDS_PER_DAY;
         day += 1;
