@@ -15,21 +15,21 @@ pub(crate) struct Tool {
 pub(crate) const HACK: Tool = Tool {
     subcommand: "hack",
     package: "cargo-hack",
-    version: "0.6",
+    version: "0.6.46",
     about: "about a minute",
 };
 
 pub(crate) const DENY: Tool = Tool {
     subcommand: "deny",
     package: "cargo-deny",
-    version: "0.19",
+    version: "0.20.2",
     about: "about three minutes",
 };
 
 pub(crate) const FUZZ: Tool = Tool {
     subcommand: "fuzz",
     package: "cargo-fuzz",
-    version: "0.13",
+    version: "0.13.2",
     about: "about a minute",
 };
 
