@@ -88,11 +88,7 @@ fn table(behaviours: &[Behaviour], counts: &BTreeMap<Id, usize>) -> String {
     lines.join("\n")
 }
 
-fn problems(
-    behaviours: &[Behaviour],
-    counts: &BTreeMap<Id, usize>,
-    evidence: &Evidence,
-) -> Vec<String> {
+fn problems(behaviours: &[Behaviour], counts: &BTreeMap<Id, usize>, evidence: &Evidence) -> Vec<String> {
     let mut problems = Vec::new();
     let unproved: Vec<String> = behaviours
         .iter()

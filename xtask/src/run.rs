@@ -41,16 +41,11 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs `command` with its output shown.
 pub(crate) fn shown(command: &mut Command) -> Result<(), Failure> {
-    let status = command
-        .status()
-        .map_err(|error| not_started(command, &error))?;
+    let status = command.status().map_err(|error| not_started(command, &error))?;
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::new(format!(
-            "{} ended with {status}",
-            line_of(command)
-        )))
+        Err(Failure::new(format!("{} ended with {status}", line_of(command))))
     }
 }
 

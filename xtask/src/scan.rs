@@ -32,8 +32,8 @@ pub(crate) fn tests_below(root: &Path) -> Result<Vec<Found>, Failure> {
     for file in files {
         let source = fs::read_to_string(&file)
             .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-        let names = tests_in(&source)
-            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        let names =
+            tests_in(&source).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         let file = file.strip_prefix(root).unwrap_or(&file).to_owned();
         found.extend(names.into_iter().map(|name| Found {
             name,
@@ -152,10 +152,7 @@ mod tests {
                 fn t1_property(x in 0..3u8, #[strategy(any())] y: u8) {}
             }
         "#;
-        assert_eq!(
-            names(source),
-            ["s1_plain", "s2_async", "s3_inner", "t1_property"]
-        );
+        assert_eq!(names(source), ["s1_plain", "s2_async", "s3_inner", "t1_property"]);
     }
 
     #[test]

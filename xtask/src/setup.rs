@@ -77,12 +77,7 @@ fn node() -> Result<(), String> {
 }
 
 fn major_version(version: &str) -> Option<u32> {
-    version
-        .trim_start_matches('v')
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
 fn chromium() -> Result<PathBuf, String> {
@@ -90,10 +85,7 @@ fn chromium() -> Result<PathBuf, String> {
         return if file.is_file() {
             Ok(file)
         } else {
-            Err(format!(
-                "{CHROMIUM} is {}, which is no file",
-                file.display()
-            ))
+            Err(format!("{CHROMIUM} is {}, which is no file", file.display()))
         };
     }
     if let Some(file) = find_chromium() {
@@ -130,8 +122,7 @@ fn apt(args: &[&str]) -> Result<(), Failure> {
 fn npm_packages(folder: &Path) -> Result<(), String> {
     let shown = folder.strip_prefix(root()).unwrap_or(folder).display();
     let lock_file = folder.join("package-lock.json");
-    let lock =
-        fs::read(&lock_file).map_err(|error| format!("{shown}/package-lock.json: {error}"))?;
+    let lock = fs::read(&lock_file).map_err(|error| format!("{shown}/package-lock.json: {error}"))?;
     // A copy of the lock file marks a finished installation of just that.
     let stamp = folder.join("node_modules/.installed-from");
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {

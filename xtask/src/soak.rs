@@ -73,9 +73,7 @@ pub(crate) fn rounds(soak: &Soak) -> Result<(), Failure> {
     if failures == 0 {
         Ok(())
     } else {
-        Err(Failure::new(format!(
-            "{failures} runs ended as they should not"
-        )))
+        Err(Failure::new(format!("{failures} runs ended as they should not")))
     }
 }
 
@@ -113,8 +111,7 @@ struct Tally {
 }
 
 impl Tally {
-    const HEADINGS: &'static str =
-        "    runs  requests        ok  refreshes  most/run  reuse  p99 ms  failed";
+    const HEADINGS: &'static str = "    runs  requests        ok  refreshes  most/run  reuse  p99 ms  failed";
 
     fn add(&mut self, object: &Value) -> Result<(), String> {
         let count = |name: &str| {

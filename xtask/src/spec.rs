@@ -53,8 +53,8 @@ pub(crate) struct Behaviour {
 
 /// Reads the specification.
 pub(crate) fn read(file: &Path) -> Result<Vec<Behaviour>, Failure> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let text =
+        fs::read_to_string(file).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     parse(&text).map_err(|problem| Failure::new(format!("{}: {problem}", file.display())))
 }
 

@@ -78,10 +78,7 @@ mod tests {
 
     #[test]
     fn only_a_passed_test_is_counted() {
-        assert_eq!(
-            passed_test("test a::b::s1_one_post ... ok"),
-            Some("s1_one_post")
-        );
+        assert_eq!(passed_test("test a::b::s1_one_post ... ok"), Some("s1_one_post"));
         assert_eq!(passed_test("test s1_x - should panic ... ok"), Some("s1_x"));
         assert_eq!(passed_test("test s1_x ... FAILED"), None);
         assert_eq!(passed_test("test s1_x ... ignored, slow"), None);
