@@ -1,1 +1,28 @@
-//! Under construction.
+//! One refresh, however many requests: single-flight OAuth token renewal.
+//!
+//! A [`Session`] stands for one sign-in. It hands out the access token, renews it exactly once however many requests
+//! find it expired or refused, and outlives lost answers, outages, sign-outs and other processes that share its
+//! [`Store`].
+
+pub mod clock;
+pub mod endpoint;
+pub mod error;
+pub mod intercept;
+mod random;
+pub mod session;
+pub mod store;
+
+use std::pin::Pin;
+
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use endpoint::{HttpExchange, TokenEndpoint};
+pub use error::{Action, ConfigError, Error};
+pub use oneflight_core::machine::{GrantKind, Policy, Renew, Stamp, Status};
+pub use oneflight_core::{
+    AccessToken, EndReason, Profile, RefreshToken, Secret, SessionId, TokenError, TokenSet, WallTime,
+};
+pub use session::{Session, SessionBuilder, SignedIn, SignedOut, Token};
+pub use store::{MemoryStore, MemoryStores, Store, StoreError};
+
+/// What the methods of object-safe async traits return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

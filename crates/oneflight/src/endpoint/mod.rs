@@ -1,0 +1,128 @@
+//! Where new tokens come from.
+//!
+//! A [`TokenEndpoint`] does one exchange and says what the answer means. Those built in speak through an
+//! [`HttpExchange`], which any HTTP client can be made into.
+
+mod http;
+pub(crate) mod url;
+
+use std::fmt;
+use std::sync::Arc;
+
+use oneflight_core::machine::{GrantKind, Refresh, Revocation};
+use oneflight_core::{RefreshToken, TokenSet, WallTime};
+
+pub use oneflight_core::answer::{AnswerRules, Verdict};
+
+pub use self::http::{
+    DEFAULT_BODY_LIMIT_BYTES, ExchangeError, ExchangeFailure, ExchangeFn, HttpExchange, exchange_fn,
+};
+
+use crate::error::Source;
+use crate::{BoxFuture, Clock};
+
+/// Where a session gets its next tokens: one exchange, and what it proved.
+///
+/// The driver gives every call a deadline and drops the future when it is over; the request then counts as lost. It must
+/// not be one that an interceptor of the same session wraps, and must not send a request twice by itself.
+pub trait TokenEndpoint: Send + Sync + 'static {
+    /// What buys a new token here.
+    fn grant(&self) -> GrantKind {
+        GrantKind::RefreshToken
+    }
+
+    /// Asks for the next token set.
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Reply>;
+
+    /// Revokes the refresh token of a set (RFC 7009).
+    fn revoke(&self, tokens: Arc<TokenSet>) -> BoxFuture<'_, Revocation> {
+        let _ = tokens;
+        Box::pin(std::future::ready(Revocation::NotOffered))
+    }
+}
+
+impl<T: TokenEndpoint + ?Sized> TokenEndpoint for Arc<T> {
+    fn grant(&self) -> GrantKind {
+        (**self).grant()
+    }
+
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Reply> {
+        (**self).refresh(request)
+    }
+
+    fn revoke(&self, tokens: Arc<TokenSet>) -> BoxFuture<'_, Revocation> {
+        (**self).revoke(tokens)
+    }
+}
+
+/// What an endpoint is given to ask with.
+#[derive(Clone)]
+pub struct RefreshRequest {
+    base: Option<Arc<TokenSet>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RefreshRequest {
+    pub(crate) fn new(refresh: Refresh, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            base: refresh.base,
+            clock,
+        }
+    }
+
+    /// The refresh token to present. Always there for [`GrantKind::RefreshToken`].
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.base.as_ref()?.refresh_token.as_ref()
+    }
+
+    /// The set that is to be followed by a new one; `None` where the session begins with this request.
+    #[must_use]
+    pub fn token_set(&self) -> Option<&TokenSet> {
+        self.base.as_deref()
+    }
+
+    /// The wall clock of the session: ask it when the answer has arrived.
+    #[must_use]
+    pub fn now(&self) -> WallTime {
+        self.clock.wall()
+    }
+}
+
+impl fmt::Debug for RefreshRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshRequest").finish_non_exhaustive()
+    }
+}
+
+/// What came of an exchange.
+#[derive(Debug)]
+pub struct Reply {
+    pub(crate) verdict: Verdict,
+    pub(crate) source: Option<Source>,
+}
+
+impl Reply {
+    /// What the answer proves.
+    #[must_use]
+    pub fn new(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            source: None,
+        }
+    }
+
+    /// Adds what the HTTP client had to say. It travels in [`Error::Transient`](crate::Error::Transient); it must hold
+    /// no token.
+    #[must_use]
+    pub fn because(mut self, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Source::new(error));
+        self
+    }
+}
+
+impl From<Verdict> for Reply {
+    fn from(verdict: Verdict) -> Self {
+        Self::new(verdict)
+    }
+}

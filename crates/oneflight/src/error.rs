@@ -1,0 +1,327 @@
+//! What can go wrong, in terms of what the caller can do about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oneflight_core::machine::{Failure, TransientCause};
+use oneflight_core::origin::{AllowListError, Origin, OriginError};
+use oneflight_core::{EndReason, MonoTime, TokenError};
+
+/// Why there is no token.
+///
+/// Match on [`action`](Self::action) to decide what to do; no text needs to be looked at.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store holds no session.
+    #[error("nobody is signed in; sign in first")]
+    NeverSignedIn,
+    /// The session has ended.
+    #[error("the session has ended: {0}; sign in again")]
+    SignedOut(EndReason),
+    /// The access token has run out, and there is nothing to renew it with.
+    #[error("the access token has expired and came without a refresh token; sign in again")]
+    NoRefreshToken,
+    /// Another sign-in took the place of the session that the request belonged to.
+    #[error(
+        "another sign-in replaced the session that this request belonged to; its token must not be used here"
+    )]
+    Replaced,
+    /// The token endpoint, the store or the way to them is ill. The session lives on.
+    #[error("{cause}; the session is kept, try again in {} s", retry_after.as_secs_f32().ceil())]
+    #[non_exhaustive]
+    Transient {
+        /// What happened.
+        cause: TransientCause,
+        /// When the next attempt is allowed, from when the error was made.
+        retry_after: Duration,
+        /// What the token endpoint or the store had to say.
+        source: Option<Source>,
+    },
+    /// The authorization server wants to see the user (OpenID Connect Core §3.1.2.6).
+    #[error("the authorization server wants the user ({code}); send them through the sign-in")]
+    #[non_exhaustive]
+    Interaction {
+        /// The server's `error` code.
+        code: Box<str>,
+        /// When the next attempt is allowed, from when the error was made.
+        retry_after: Duration,
+    },
+    /// The authorization server refuses this client or what it asks for (RFC 6749 §5.2).
+    #[error("the token endpoint refuses the configuration ({}); {}", code.as_deref().unwrap_or("no error code"), setting(code.as_deref()))]
+    #[non_exhaustive]
+    Configuration {
+        /// The server's `error` code, if it gave one.
+        code: Option<Box<str>>,
+        /// When the next attempt is allowed, from when the error was made.
+        retry_after: Duration,
+    },
+    /// The refresh gave back the very token that the API had refused.
+    #[error(
+        "the token endpoint gave back the token that the API refuses; check that both speak of the same audience"
+    )]
+    SameToken,
+    /// The API refused so many fresh tokens that renewals because of refusals are paused.
+    #[error("the API refuses fresh tokens; renewing again is paused for {} s", retry_after.as_secs_f32().ceil())]
+    #[non_exhaustive]
+    RejectionBudget {
+        /// When a refusal may cause a renewal again, from when the error was made.
+        retry_after: Duration,
+    },
+    /// The session was closed by the application.
+    #[error("the session is closed")]
+    Closed,
+    /// The runtime that carried out the renewal has ended. See [`Session`](crate::Session#the-runtime).
+    #[error("the tokio runtime of the session has ended; keep it running, or call from another one")]
+    RuntimeGone,
+    /// The call was made by the very work that it would have to wait for: by the token endpoint or the store of this
+    /// session.
+    #[error("the token endpoint or the store of a session must not wait for a token of that session")]
+    Reentered,
+    /// What was found kept changing for as long as one call may go on looking.
+    #[error("the session kept changing; try again")]
+    Unsettled,
+    /// The tokens to sign in with are no tokens.
+    #[error("the tokens cannot be used: {0}")]
+    BadToken(#[from] TokenError),
+}
+
+/// What a token endpoint or a store had to say, shared by everybody who waited.
+#[derive(Clone)]
+pub struct Source(Arc<dyn StdError + Send + Sync>);
+
+impl Source {
+    pub(crate) fn new(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Source {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+/// What the caller can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Try again, not before this has passed. No new sign-in is needed.
+    Retry {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// Send the user through the sign-in.
+    SignIn,
+    /// Fix the configuration: of the client, of the authorization server, or of the API.
+    FixConfiguration,
+    /// Nothing: give the request up.
+    Nothing,
+}
+
+impl Error {
+    /// What the caller can do.
+    ///
+    /// ```
+    /// use oneflight::{Action, Error};
+    ///
+    /// match Error::NeverSignedIn.action() {
+    ///     Action::Retry { after } => println!("again in {after:?}"),
+    ///     Action::SignIn => println!("please sign in"),
+    ///     _ => println!("giving up"),
+    /// }
+    /// ```
+    #[must_use]
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Transient { retry_after, .. } | Self::RejectionBudget { retry_after } => {
+                Action::Retry { after: *retry_after }
+            }
+            Self::Unsettled => Action::Retry {
+                after: Duration::ZERO,
+            },
+            Self::NeverSignedIn
+            | Self::SignedOut(_)
+            | Self::NoRefreshToken
+            | Self::Interaction { .. }
+            | Self::BadToken(_) => Action::SignIn,
+            Self::Configuration { .. } | Self::SameToken | Self::Reentered => Action::FixConfiguration,
+            Self::Replaced | Self::Closed | Self::RuntimeGone => Action::Nothing,
+        }
+    }
+
+    /// The machine's failure, with its time to retry counted from now on.
+    pub(crate) fn from_failure(failure: Failure, now: MonoTime, source: Option<Source>) -> Self {
+        let from_now = |at: MonoTime| at.since(now);
+        match failure {
+            Failure::NeverSignedIn => Self::NeverSignedIn,
+            Failure::SignedOut(reason) => Self::SignedOut(reason),
+            Failure::NoRefreshToken => Self::NoRefreshToken,
+            Failure::Replaced => Self::Replaced,
+            Failure::Transient { cause, retry_at } => Self::Transient {
+                cause,
+                retry_after: from_now(retry_at),
+                source,
+            },
+            Failure::Interaction { code, retry_at } => Self::Interaction {
+                code,
+                retry_after: from_now(retry_at),
+            },
+            Failure::Configuration { code, retry_at } => Self::Configuration {
+                code,
+                retry_after: from_now(retry_at),
+            },
+            Failure::SameToken => Self::SameToken,
+            Failure::RejectionBudget { retry_at } => Self::RejectionBudget {
+                retry_after: from_now(retry_at),
+            },
+            Failure::Closed => Self::Closed,
+            // What a newer core may say: not known to be permanent.
+            _ => Self::Unsettled,
+        }
+    }
+}
+
+/// Which setting an `error` code of RFC 6749 §5.2 and its extensions speaks of.
+fn setting(code: Option<&str>) -> &'static str {
+    match code {
+        Some("invalid_client") => "check the client id, the client secret and the client authentication",
+        Some("unauthorized_client") => {
+            "allow this client the grant (refresh_token or client_credentials) at the authorization server"
+        }
+        Some("unsupported_grant_type") => "check that the URL is the token endpoint and supports the grant",
+        Some("invalid_scope") => "check the scope that is asked for",
+        Some("invalid_target") => "check the resource or audience that is asked for (RFC 8707)",
+        Some("invalid_request") => "check the extra parameters and the client authentication",
+        _ => "check the URL of the token endpoint and the client's settings",
+    }
+}
+
+/// A setting that cannot work, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The builder was given no token endpoint.
+    #[error("a session needs a token endpoint; give the builder one with `.endpoint(…)`")]
+    NoEndpoint,
+    /// No origin may see the token.
+    #[error(
+        "the list of allowed origins is empty, so no request would carry the token; name the API's origin with \
+         `.origins([\"https://…\"])`, or say `.without_origins()` if no interceptor uses this session"
+    )]
+    EmptyAllowList,
+    /// An origin of the allow-list is none.
+    #[error(
+        "{origin:?} is no origin: {cause}; write scheme, host and port only, as in https://api.example.com"
+    )]
+    #[non_exhaustive]
+    BadOrigin {
+        /// What was given.
+        origin: String,
+        /// What is wrong with it.
+        cause: UrlProblem,
+    },
+    /// A URL of the authorization server cannot be used.
+    #[error("the URL of the {what} cannot be used: {cause}")]
+    #[non_exhaustive]
+    BadUrl {
+        /// Which one.
+        what: &'static str,
+        /// What is wrong with it.
+        cause: UrlProblem,
+    },
+    /// Tokens would travel unencrypted.
+    #[error(
+        "{what} {origin} would get secrets unencrypted; use https (plain http is for loopback only), or call \
+         `dangerously_allow_plain_http` and answer for it"
+    )]
+    #[non_exhaustive]
+    PlainHttp {
+        /// Which one.
+        what: &'static str,
+        /// Where it lies.
+        origin: Origin,
+    },
+    /// The client id is empty.
+    #[error("the client id is missing; the authorization server gave you one when the client was registered")]
+    MissingClientId,
+    /// The client secret is empty.
+    #[error("the client secret is empty; a client without one uses `ClientAuth::None`")]
+    MissingClientSecret,
+    /// A parameter or field that is set elsewhere, or has no name.
+    #[error("{name:?} cannot be an extra parameter: {cause}")]
+    #[non_exhaustive]
+    BadParameter {
+        /// Its name.
+        name: String,
+        /// Why not.
+        cause: &'static str,
+    },
+    /// A number of the policy cannot work.
+    #[error("{setting} cannot be {value}; {range}")]
+    #[non_exhaustive]
+    BadPolicy {
+        /// Its name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What would do.
+        range: &'static str,
+    },
+    /// There is no tokio runtime here, and none was given.
+    #[error(
+        "a session needs a tokio runtime for its driver; build it inside one, or give the builder a handle with \
+         `.runtime(…)`"
+    )]
+    NoRuntime,
+}
+
+/// What is wrong with a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlProblem {
+    /// It does not parse.
+    #[error("it is no URL")]
+    NotAUrl,
+    /// It has no scheme or host.
+    #[error("it is not absolute; begin with https://")]
+    NotAbsolute,
+    /// It carries a user name or a password.
+    #[error("it carries user information before the host; client credentials have settings of their own")]
+    UserInfo,
+    /// It carries a fragment (RFC 6749 §3.2 forbids one).
+    #[error("it carries a fragment (#…)")]
+    Fragment,
+    /// It has a path or a query where only an origin is meant.
+    #[error("it has a path or a query")]
+    NotOnlyOrigin,
+    /// Scheme, host or port cannot be used.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
+impl From<AllowListError> for ConfigError {
+    fn from(error: AllowListError) -> Self {
+        match error {
+            AllowListError::PlainHttp(origin) => Self::PlainHttp {
+                what: "the API at",
+                origin,
+            },
+            _ => Self::EmptyAllowList,
+        }
+    }
+}
