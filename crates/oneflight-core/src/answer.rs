@@ -217,3 +217,6 @@ impl fmt::Debug for Exchange<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
