@@ -80,6 +80,13 @@ impl Challenge {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All parameters, names and unescaped values, in the order they came.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The `token68` of schemes like `Negotiate`, which send one instead of parameters.
     #[must_use]
     pub fn token68(&self) -> Option<&str> {

@@ -8,7 +8,7 @@ fn origin(scheme: &str, host: &str, port: Option<u16>) -> Origin {
 
 #[test]
 fn o1_the_forms_of_one_origin_are_equal() {
-    let same: [(&str, &str, Option<u16>, &str, &str, Option<u16>); 9] = [
+    let same = [
         (
             "https",
             "api.example.com",
