@@ -2,9 +2,7 @@
 //! recipe of an answer.
 #![no_main]
 
-use oneflight_core::answer::{
-    Answer, Body, ERROR_OBJECT_MEMBERS, Members, Value as Member, looks_like_html,
-};
+use oneflight_core::answer::{Answer, Body, ERROR_OBJECT_MEMBERS, Members, Value as Member, looks_like_html};
 use serde_json::Value;
 
 #[path = "../../crates/oneflight-core/tests/entry_points/token_answer.rs"]

@@ -90,8 +90,9 @@ fn imf_fixdate(seconds: u64) -> String {
     ];
     let (mut day, second) = (seconds / 86_400, seconds % 86_400);
     let week = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let name = week[usize::try_from(day % 7).unwrap()];
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let name = week[usize::try_from(day % 7).expect("less than seven")];
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     while day >= 365 + u64::from(is_leap(year)) {
         day -= 365 + u64::from(is_leap(year));

@@ -189,7 +189,7 @@ impl<'a> Bytes<'a> {
     fn value(&mut self) -> Value<'a> {
         match self.next() % 8 {
             0 => Value::Absent,
-            1 => Value::Flag(self.next() % 2 == 0),
+            1 => Value::Flag(self.next().is_multiple_of(2)),
             2 => Value::Array,
             3 => Value::Object { code: None },
             4 => Value::Object {
