@@ -100,7 +100,7 @@ fn deny(advisories: bool) -> Result<(), Failure> {
     shown(&mut command)
 }
 
-/// Each fuzz target for a while. The sanitizers are unstable options, so a stable compiler is told to allow them.
+/// Each fuzz target for a while, with the words that mean something to it. The sanitizers are unstable options, so a stable compiler is told to allow them.
 fn fuzz(secs: u32) -> Result<(), Failure> {
     tools::FUZZ.ensure()?;
     let folder = root().join("fuzz");
@@ -114,7 +114,8 @@ fn fuzz(secs: u32) -> Result<(), Failure> {
     for target in targets.lines() {
         say(format!("fuzzing {target} for {secs} s"));
         let limit = format!("-max_total_time={secs}");
-        shown(in_folder().args(["fuzz", "run", target, "--", &limit]))?;
+        let dictionary = format!("-dict=dictionaries/{target}.dict");
+        shown(in_folder().args(["fuzz", "run", target, "--", &limit, &dictionary]))?;
     }
     Ok(())
 }
