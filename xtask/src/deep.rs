@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::run::{asked, cargo, root, say, shown};
+use crate::run::{asked, cargo, root, say, shown, silent};
 use crate::soak::{self, Soak};
 use crate::{bench, tools};
 
@@ -100,7 +100,8 @@ fn deny(advisories: bool) -> Result<(), Failure> {
     shown(&mut command)
 }
 
-/// Each fuzz target for a while, with the words that mean something to it. The sanitizers are unstable options, so a stable compiler is told to allow them.
+/// Each fuzz target for a while, with the words that mean something to it. The sanitizers are unstable options, so a
+/// stable compiler is told to allow them.
 fn fuzz(secs: u32) -> Result<(), Failure> {
     tools::FUZZ.ensure()?;
     let folder = root().join("fuzz");
@@ -112,10 +113,20 @@ fn fuzz(secs: u32) -> Result<(), Failure> {
     let targets = asked(in_folder().args(["fuzz", "list"]))
         .ok_or_else(|| Failure::new("`cargo fuzz list` failed in fuzz/"))?;
     for target in targets.lines() {
-        say(format!("fuzzing {target} for {secs} s"));
+        say(format!(
+            "building {target} with its sanitizer, then fuzzing it for {secs} s"
+        ));
         let limit = format!("-max_total_time={secs}");
-        let dictionary = format!("-dict=dictionaries/{target}.dict");
-        shown(in_folder().args(["fuzz", "run", target, "--", &limit, &dictionary]))?;
+        let dictionary = format!("dictionaries/{target}.dict");
+        let mut command = in_folder();
+        command.args(["fuzz", "run", target, "--", &limit]);
+        if folder.join(&dictionary).is_file() {
+            command.arg(format!("-dict={dictionary}"));
+        }
+        let printed = silent(&mut command)?;
+        if let Some(done) = printed.lines().rfind(|line| line.starts_with("Done ")) {
+            say(format!("  {target}: {done}"));
+        }
     }
     Ok(())
 }

@@ -70,7 +70,8 @@ pub(crate) fn watched(command: &mut Command, mut each: impl FnMut(&str)) -> Resu
 }
 
 /// Runs `command` in silence but for a sign of life, and shows the end of its output if it fails.
-pub(crate) fn silent(command: &mut Command) -> Result<(), Failure> {
+/// Gives what it printed.
+pub(crate) fn silent(command: &mut Command) -> Result<String, Failure> {
     let started = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -83,7 +84,7 @@ pub(crate) fn silent(command: &mut Command) -> Result<(), Failure> {
     let status = wait_with_heartbeat(&mut child, started)?;
     let out = out.join().unwrap_or_default() + &err.join().unwrap_or_default();
     if status {
-        return Ok(());
+        return Ok(out);
     }
     let lines: Vec<&str> = out.lines().collect();
     for line in &lines[lines.len().saturating_sub(SHOWN_LINES)..] {

@@ -101,7 +101,7 @@ fn chromium() -> Result<PathBuf, String> {
     }
     say("installing Chromium with apt-get, for the tests of the demo page (a minute or two)");
     apt(&["update"])
-        .and_then(|()| apt(&["install", "--yes", "--no-install-recommends", "chromium"]))
+        .and_then(|_| apt(&["install", "--yes", "--no-install-recommends", "chromium"]))
         .map_err(|failure| format!("Chromium ({failure}): {by_hand}"))?;
     find_chromium().ok_or_else(|| format!("Chromium, even after installing it: {by_hand}"))
 }
@@ -110,7 +110,7 @@ fn find_chromium() -> Option<PathBuf> {
     CHROMIUM_NAMES.iter().find_map(|name| on_path(name))
 }
 
-fn apt(args: &[&str]) -> Result<(), Failure> {
+fn apt(args: &[&str]) -> Result<String, Failure> {
     silent(
         program("apt-get")
             .env("DEBIAN_FRONTEND", "noninteractive")

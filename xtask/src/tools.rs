@@ -40,6 +40,6 @@ impl Tool {
             return Ok(());
         }
         say(format!("installing {} ({})", self.package, self.about));
-        silent(cargo().args(["install", "--locked", self.package, "--version", self.version]))
+        silent(cargo().args(["install", "--locked", self.package, "--version", self.version])).map(drop)
     }
 }
