@@ -94,6 +94,12 @@ impl AccessToken {
     pub fn same_as(&self, other: &Self) -> bool {
         self.0 == other.0
     }
+
+    /// An owned copy, wiped on its own when dropped. Deliberately not `Clone`: copies of a secret should show.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 impl fmt::Debug for AccessToken {

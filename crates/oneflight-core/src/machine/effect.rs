@@ -13,6 +13,7 @@ pub struct AttemptId(pub(super) u64);
 /// Something the machine asks the outside to do, in this order. An effect that carries a ticket must be answered,
 /// exactly once, by the method of [`Machine`](super::Machine) named after it; the others are done when they are done.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 #[non_exhaustive]
 pub enum Effect {
     /// Take the store's lock, waiting no longer than the driver's bound. Answer: [`locked`](super::Machine::locked).
@@ -40,6 +41,7 @@ pub enum Effect {
 
 /// A compare-and-swap.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Save {
     /// The version that must stand in the store; `None`: there must be no record.
     pub expected: Option<Version>,
@@ -49,6 +51,7 @@ pub struct Save {
 
 /// What a refresh needs to know.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Refresh {
     /// The set whose refresh token is to be spent; `None` where a session starts without one (client credentials,
     /// RFC 6749 §4.4).
@@ -107,11 +110,12 @@ pub enum Status {
     SignedOut(EndReason),
 }
 
-/// Which part of the machine asked: a flight's effects and the ledger's are under way side by side.
+/// Which part of the machine asked: their effects are under way side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Lane {
     Flight,
     Ledger,
+    Look,
 }
 
 macro_rules! ticket {

@@ -1,10 +1,10 @@
 //! How attempts end, and what the application hears of it.
 
-use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
 use super::effect::Revocation;
+use crate::answer::{ErrorCode, LossCause, NotProcessedCause, Setting};
 use crate::{EndReason, MonoTime, SessionId};
 
 /// How an attempt or a command ended: the same for everybody who waited for it.
@@ -62,14 +62,16 @@ pub enum Failure {
     /// Ask the user: the authorization server wants interaction (OpenID Connect Core §3.1.2.6).
     Interaction {
         /// The server's `error` code.
-        code: Box<str>,
+        code: Option<ErrorCode>,
         /// When the next attempt is allowed.
         retry_at: MonoTime,
     },
     /// Fix the configuration: the server refuses this client or what it asks for (RFC 6749 §5.2).
     Configuration {
+        /// Which setting to look at.
+        setting: Setting,
         /// The server's `error` code, if it gave one.
-        code: Option<Box<str>>,
+        code: Option<ErrorCode>,
         /// When the next attempt is allowed.
         retry_at: MonoTime,
     },
@@ -103,9 +105,9 @@ impl Failure {
 #[non_exhaustive]
 pub enum TransientCause {
     /// The token endpoint surely did not process the request.
-    NotProcessed,
+    NotProcessed(NotProcessedCause),
     /// Perhaps it did, but its answer is lost or cannot be used.
-    AnswerLost,
+    AnswerLost(LossCause),
     /// An answer was lost before, and the profile forbids to present the refresh token again while the access
     /// token lives.
     WaitingForExpiry,
@@ -123,13 +125,11 @@ pub enum TransientCause {
     StoreContended,
 }
 
-impl TransientCause {
-    /// The cause as a sentence fragment.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotProcessed => "the token endpoint did not process the refresh",
-            Self::AnswerLost => "the answer of the token endpoint was lost or cannot be used",
+impl fmt::Display for TransientCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotProcessed(cause) => return cause.fmt(f),
+            Self::AnswerLost(cause) => return cause.fmt(f),
             Self::WaitingForExpiry => {
                 "an answer was lost, and the refresh token is not presented again while the access token lives"
             }
@@ -139,13 +139,7 @@ impl TransientCause {
             Self::StoreUnreadable => "the store could not be read",
             Self::StoreUnwritable => "the store could not be written, so no refresh was sent",
             Self::StoreContended => "the stored record kept changing",
-        }
-    }
-}
-
-impl fmt::Display for TransientCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        })
     }
 }
 

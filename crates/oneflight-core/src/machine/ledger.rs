@@ -1,0 +1,482 @@
+//! Sign-ins and tombstones on their way to the store, beside the flight and without the lock.
+//!
+//! One operation of the store at a time: read, decide what the newest commands want of what stands there, write by
+//! compare-and-swap, and again until nothing is wanted.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::effect::{AttemptId, Effect, Save, StoreFailed, Swap};
+use super::mutation::mutated;
+use super::outcome::{Event, Failure, Outcome, Unkept};
+use super::timing::pause;
+use super::{Lane, Machine};
+use crate::{EndReason, MonoTime, Now, Record, SessionId, State, Stored, TokenSet, Version};
+
+/// Conflicts in a row before the ledger pauses: each means that another holder wrote in between.
+const MAX_CONFLICTS: u32 = 16;
+
+/// What is to be written, and how far it got.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Ledger {
+    pub(super) sign_in: Option<SigningIn>,
+    pub(super) endings: Vec<Ending>,
+    step: Step,
+    failures: u32,
+    conflicts: u32,
+}
+
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+enum Step {
+    #[default]
+    Idle,
+    Loading(u32),
+    Saving(u32, Writing),
+    Waiting(MonoTime),
+}
+
+/// What a write on its way will have put there, and whose tokens it replaces.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct Writing {
+    sign_in: Option<SessionId>,
+    replaced: Option<(SessionId, u64, Arc<TokenSet>)>,
+}
+
+/// A sign-in that does not stand in the store yet.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct SigningIn {
+    /// Who waits for it; nobody once it is published.
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) session: SessionId,
+    pub(super) tokens: Arc<TokenSet>,
+    /// Sessions of this holder that it takes the place of.
+    pub(super) replaces: Vec<SessionId>,
+    /// What stood in the store when it began, if it could be read.
+    seen: Option<Option<Version>>,
+}
+
+impl SigningIn {
+    pub(super) fn new(
+        attempt: AttemptId,
+        session: SessionId,
+        tokens: Arc<TokenSet>,
+        replaces: Vec<SessionId>,
+    ) -> Self {
+        Self {
+            attempt: Some(attempt),
+            session,
+            tokens,
+            replaces,
+            seen: None,
+        }
+    }
+
+    /// The attempt to wait for, while it is not published.
+    pub(super) fn unpublished(&self) -> Option<AttemptId> {
+        self.attempt
+    }
+}
+
+/// Sessions that one command ended.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Ending {
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) reason: EndReason,
+    pub(super) targets: Vec<Target>,
+}
+
+/// One session to bury.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Target {
+    /// `None`: whichever session stands in the store.
+    pub(super) session: Option<SessionId>,
+    set: u64,
+    newest: Option<Arc<TokenSet>>,
+    /// That set was given to revocation already, when the store was ill.
+    revoked: bool,
+}
+
+impl Target {
+    pub(super) fn new(session: Option<SessionId>, set: u64, newest: Option<Arc<TokenSet>>) -> Self {
+        Self {
+            session,
+            set,
+            newest,
+            revoked: false,
+        }
+    }
+
+    fn is(&self, session: SessionId) -> bool {
+        self.session.is_none_or(|target| target == session)
+    }
+}
+
+impl Ending {
+    /// Whether the record is one that this command may bury. A dead grant is buried only with the very token set that
+    /// the server refused.
+    fn buries(&self, record: &Record) -> bool {
+        let dead = matches!(self.reason, EndReason::GrantDead { .. });
+        matches!(record.state, State::Live { .. })
+            && self
+                .targets
+                .iter()
+                .any(|target| target.is(record.session) && (!dead || target.set == record.set))
+    }
+}
+
+impl Ledger {
+    /// When the store is tried again, if it failed.
+    pub(super) fn retry_at(&self) -> Option<MonoTime> {
+        match self.step {
+            Step::Waiting(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Whether this session is on its way to be buried, its newest token to be revoked.
+    pub(super) fn ends(&self, session: SessionId) -> bool {
+        self.endings
+            .iter()
+            .flat_map(|ending| &ending.targets)
+            .any(|target| target.is(session))
+    }
+}
+
+impl Machine {
+    pub(super) fn signs_in(&self) -> bool {
+        self.ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.sign_in.is_some())
+    }
+
+    /// Begins a pass, unless one is under way: its end looks at the newest commands anyway.
+    pub(super) fn drive_ledger(&mut self) {
+        // A new command does not wait for the pause of an old one.
+        if self
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| matches!(ledger.step, Step::Idle | Step::Waiting(_)))
+        {
+            self.read_ledger();
+        }
+    }
+
+    /// Goes on trying to bury a grant that the server says is dead, while the store cannot be written.
+    pub(super) fn pend_tombstone(&mut self, now: Now, session: SessionId, set: u64, reason: EndReason) {
+        let spread = self.spread.part();
+        let until = now.mono.after(pause(&self.config.policy, 0, None, spread));
+        let targets = alloc::vec![Target::new(Some(session), set, None)];
+        let ledger = self.ledger.get_or_insert_default();
+        ledger.endings.push(Ending {
+            attempt: None,
+            reason,
+            targets,
+        });
+        if matches!(ledger.step, Step::Idle) {
+            ledger.step = Step::Waiting(until);
+        }
+    }
+
+    /// The pause after a failure is over.
+    pub(super) fn ledger_timeout(&mut self, now: Now) {
+        if self
+            .ledger
+            .as_ref()
+            .and_then(|ledger| ledger.retry_at())
+            .is_some_and(|until| until <= now.mono)
+        {
+            self.read_ledger();
+        }
+    }
+
+    fn read_ledger(&mut self) {
+        let serial = self.load(Lane::Ledger);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.step = Step::Loading(serial);
+        }
+    }
+
+    pub(super) fn ledger_loaded(
+        &mut self,
+        now: Now,
+        serial: u32,
+        result: Result<Option<Stored>, StoreFailed>,
+    ) {
+        let Some(ledger) = &self.ledger else { return };
+        if !matches!(ledger.step, Step::Loading(expected) if expected == serial) {
+            return;
+        }
+        match result {
+            Ok(stored) => self.write_ledger(now, stored),
+            Err(StoreFailed) => self.ledger_failed(now),
+        }
+    }
+
+    /// Decides what the newest commands want of what stands in the store.
+    fn write_ledger(&mut self, now: Now, stored: Option<Stored>) {
+        let Some(mut ledger) = self.ledger.take() else {
+            return;
+        };
+        if let Some(sign_in) = &mut ledger.sign_in {
+            if sign_in.unpublished().is_some() && sign_in.seen.is_none() {
+                sign_in.seen = Some(stored.as_ref().map(|stored| stored.version));
+            }
+            let session = stored.as_ref().map(|stored| stored.record.session);
+            if session == Some(sign_in.session) {
+                return self.sign_in_landed(now, ledger, stored);
+            }
+            if self.may_overwrite(sign_in, stored.as_ref()) {
+                let record = Record {
+                    session: sign_in.session,
+                    set: 0,
+                    state: State::Live {
+                        tokens: sign_in.tokens.clone(),
+                        mark: None,
+                        back_off: None,
+                    },
+                };
+                let writing = Writing {
+                    sign_in: Some(sign_in.session),
+                    replaced: replaced(stored.as_ref()),
+                };
+                return self.put(ledger, stored.map(|stored| stored.version), record, writing);
+            }
+            return self.sign_in_overtaken(now, ledger, stored);
+        }
+        let buried = stored.as_ref().and_then(|stored| {
+            let mutant = mutated!(self, BlindTombstone);
+            let ending = ledger
+                .endings
+                .iter()
+                .find(|ending| mutant || ending.buries(&stored.record))?;
+            let Record { session, set, .. } = stored.record;
+            Some((
+                stored.version,
+                Record {
+                    session,
+                    set,
+                    state: State::Ended(ending.reason),
+                },
+            ))
+        });
+        match buried {
+            Some((version, record)) => {
+                let writing = Writing {
+                    sign_in: None,
+                    replaced: replaced(stored.as_ref()),
+                };
+                self.put(ledger, Some(version), record, writing);
+            }
+            None => {
+                let other_lives =
+                    stored.is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
+                self.endings_landed(ledger, other_lives);
+            }
+        }
+    }
+
+    fn may_overwrite(&self, sign_in: &SigningIn, stored: Option<&Stored>) -> bool {
+        let Some(stored) = stored else { return true };
+        let session = stored.record.session;
+        sign_in.unpublished().is_some()
+            || sign_in.seen == Some(Some(stored.version))
+            || sign_in.replaces.contains(&session)
+            || self.ended.contains(&session)
+    }
+
+    fn put(&mut self, mut ledger: Box<Ledger>, expected: Option<Version>, record: Record, writing: Writing) {
+        let serial = self.save(Lane::Ledger, Save { expected, record });
+        ledger.step = Step::Saving(serial, writing);
+        self.ledger = Some(ledger);
+    }
+
+    pub(super) fn ledger_saved(&mut self, now: Now, serial: u32, result: Result<Swap, StoreFailed>) {
+        let Some(mut ledger) = self.ledger.take() else {
+            return;
+        };
+        let writing = match core::mem::take(&mut ledger.step) {
+            Step::Saving(expected, writing) if expected == serial => writing,
+            step => {
+                ledger.step = step;
+                self.ledger = Some(ledger);
+                return;
+            }
+        };
+        match result {
+            Ok(Swap::Written(version)) => {
+                ledger.conflicts = 0;
+                self.push(Effect::Announce(version));
+                self.ledger_written(now, ledger, writing);
+            }
+            Ok(Swap::Conflict) if ledger.conflicts < MAX_CONFLICTS => {
+                ledger.conflicts += 1;
+                self.ledger = Some(ledger);
+                self.read_ledger();
+            }
+            Ok(Swap::Conflict) | Err(StoreFailed) => {
+                ledger.conflicts = 0;
+                self.ledger = Some(ledger);
+                self.ledger_failed(now);
+            }
+        }
+    }
+
+    fn ledger_written(&mut self, now: Now, mut ledger: Box<Ledger>, writing: Writing) {
+        let mut other_lives = false;
+        if let Some((session, set, tokens)) = writing.replaced {
+            for target in ledger.endings.iter_mut().flat_map(|ending| &mut ending.targets) {
+                if target.is(session) && (set > target.set || (set == target.set && !target.revoked)) {
+                    (target.set, target.newest) = (set, Some(tokens.clone()));
+                }
+            }
+        }
+        if let Some(written) = writing.sign_in {
+            if ledger
+                .sign_in
+                .as_ref()
+                .is_none_or(|sign_in| sign_in.session != written)
+            {
+                // A newer command came while this one was being written.
+                self.ledger = Some(ledger);
+                return self.read_ledger();
+            }
+            other_lives = true;
+            self.publish_sign_in(now, &mut ledger, true);
+        }
+        self.endings_landed(ledger, other_lives);
+    }
+
+    /// The record of our sign-in was found in the store: a write that reported failure had landed.
+    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<Stored>) {
+        let ended = stored.and_then(|stored| match stored.record.state {
+            State::Ended(reason) => Some(reason),
+            State::Live { .. } => None,
+        });
+        match ended {
+            None => self.publish_sign_in(now, &mut ledger, true),
+            Some(reason) => {
+                let attempt = ledger.sign_in.take().and_then(|sign_in| sign_in.attempt);
+                if let Some(attempt) = attempt {
+                    self.settle(attempt, Outcome::Failed(Failure::SignedOut(reason)));
+                }
+                self.end_session(now, reason);
+            }
+        }
+        self.endings_landed(ledger, ended.is_none());
+    }
+
+    /// While our sign-in could not be stored, another one was: it stands.
+    fn sign_in_overtaken(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<Stored>) {
+        let Some(sign_in) = ledger.sign_in.take() else {
+            return;
+        };
+        let live = stored
+            .as_ref()
+            .is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
+        if let Some(attempt) = sign_in.attempt {
+            self.settle(attempt, Outcome::Failed(Failure::Replaced));
+        }
+        self.revoke_late(sign_in.tokens, live);
+        if let Some(Stored { record, .. }) = stored {
+            match record.state {
+                State::Live { .. } => {
+                    self.become_session(now, &record);
+                }
+                State::Ended(reason) => self.end_session(now, reason),
+            }
+        }
+        self.endings_landed(ledger, live);
+    }
+
+    /// Lets requests read the sign-in, if they do not yet, and tells.
+    fn publish_sign_in(&mut self, now: Now, ledger: &mut Ledger, saved: bool) {
+        let Some(sign_in) = &mut ledger.sign_in else {
+            return;
+        };
+        let attempt = sign_in.attempt.take();
+        let (session, tokens) = (sign_in.session, sign_in.tokens.clone());
+        if saved {
+            ledger.sign_in = None;
+        }
+        match attempt {
+            Some(attempt) => {
+                let generation = self.publish(now, session, 0, tokens);
+                self.notify(Event::SignedIn { session, generation });
+                self.settle(attempt, Outcome::SignedIn { generation, saved });
+            }
+            None if saved => self.notify(Event::StoreRecovered),
+            None => {}
+        }
+    }
+
+    /// Nothing of what was ended stands in the store any more. Whatever was the newest token of each is revoked.
+    fn endings_landed(&mut self, mut ledger: Box<Ledger>, other_lives: bool) {
+        for ending in ledger.endings.drain(..) {
+            let spare = self.config.policy.profile.revocation_reaches_beyond_family && other_lives;
+            if ending.reason == EndReason::SignOut && !spare {
+                for tokens in ending.targets.into_iter().filter_map(|target| target.newest) {
+                    self.revoke(tokens, ending.attempt);
+                }
+            }
+            match ending.attempt {
+                Some(attempt) => self.sign_out_landed(attempt, true),
+                None => self.notify(Event::StoreRecovered),
+            }
+        }
+        if ledger.sign_in.is_some() {
+            self.ledger = Some(ledger);
+            self.read_ledger();
+        }
+    }
+
+    /// The store is ill: what it cannot keep takes effect here, and is tried again.
+    fn ledger_failed(&mut self, now: Now) {
+        let Some(mut ledger) = self.ledger.take() else {
+            return;
+        };
+        if ledger
+            .sign_in
+            .as_ref()
+            .is_some_and(|sign_in| sign_in.unpublished().is_some())
+        {
+            self.notify(Event::StoreFailed { what: Unkept::SignIn });
+            self.publish_sign_in(now, &mut ledger, false);
+        }
+        for ending in &mut ledger.endings {
+            let Some(attempt) = ending.attempt.take() else {
+                continue;
+            };
+            self.notify(Event::StoreFailed {
+                what: Unkept::Tombstone,
+            });
+            for target in &mut ending.targets {
+                if let Some(tokens) = target.newest.take() {
+                    target.revoked = true;
+                    self.revoke(tokens, Some(attempt));
+                }
+            }
+            self.sign_out_landed(attempt, false);
+        }
+        let spread = self.spread.part();
+        let length = pause(&self.config.policy, ledger.failures, None, spread);
+        ledger.failures = ledger.failures.saturating_add(1);
+        ledger.step = Step::Waiting(now.mono.after(length));
+        self.ledger = Some(ledger);
+    }
+}
+
+/// Whose tokens a write over this record replaces.
+fn replaced(stored: Option<&Stored>) -> Option<(SessionId, u64, Arc<TokenSet>)> {
+    let Record { session, set, state } = &stored?.record;
+    match state {
+        State::Live { tokens, .. } => Some((*session, *set, tokens.clone())),
+        State::Ended(_) => None,
+    }
+}
