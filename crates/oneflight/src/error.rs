@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oneflight_core::answer::{ErrorCode, Setting};
 use oneflight_core::machine::{Failure, TransientCause};
 use oneflight_core::origin::{AllowListError, Origin, OriginError};
 use oneflight_core::{EndReason, MonoTime, TokenError};
@@ -41,20 +42,25 @@ pub enum Error {
         source: Option<Source>,
     },
     /// The authorization server wants to see the user (OpenID Connect Core §3.1.2.6).
-    #[error("the authorization server wants the user ({code}); send them through the sign-in")]
+    #[error(
+        "the authorization server wants the user ({}); send them through the sign-in",
+        shown(code)
+    )]
     #[non_exhaustive]
     Interaction {
-        /// The server's `error` code.
-        code: Box<str>,
+        /// The server's `error` code, if it can be shown.
+        code: Option<ErrorCode>,
         /// When the next attempt is allowed, from when the error was made.
         retry_after: Duration,
     },
     /// The authorization server refuses this client or what it asks for (RFC 6749 §5.2).
-    #[error("the token endpoint refuses the configuration ({}); {}", code.as_deref().unwrap_or("no error code"), setting(code.as_deref()))]
+    #[error("the token endpoint refuses the configuration ({}); {setting}", shown(code))]
     #[non_exhaustive]
     Configuration {
-        /// The server's `error` code, if it gave one.
-        code: Option<Box<str>>,
+        /// Which setting to look at.
+        setting: Setting,
+        /// The server's `error` code, if it gave one that can be shown.
+        code: Option<ErrorCode>,
         /// When the next attempt is allowed, from when the error was made.
         retry_after: Duration,
     },
@@ -181,7 +187,12 @@ impl Error {
                 code,
                 retry_after: from_now(retry_at),
             },
-            Failure::Configuration { code, retry_at } => Self::Configuration {
+            Failure::Configuration {
+                setting,
+                code,
+                retry_at,
+            } => Self::Configuration {
+                setting,
                 code,
                 retry_after: from_now(retry_at),
             },
@@ -196,19 +207,8 @@ impl Error {
     }
 }
 
-/// Which setting an `error` code of RFC 6749 §5.2 and its extensions speaks of.
-fn setting(code: Option<&str>) -> &'static str {
-    match code {
-        Some("invalid_client") => "check the client id, the client secret and the client authentication",
-        Some("unauthorized_client") => {
-            "allow this client the grant (refresh_token or client_credentials) at the authorization server"
-        }
-        Some("unsupported_grant_type") => "check that the URL is the token endpoint and supports the grant",
-        Some("invalid_scope") => "check the scope that is asked for",
-        Some("invalid_target") => "check the resource or audience that is asked for (RFC 8707)",
-        Some("invalid_request") => "check the extra parameters and the client authentication",
-        _ => "check the URL of the token endpoint and the client's settings",
-    }
+fn shown(code: &Option<ErrorCode>) -> &str {
+    code.as_ref().map_or("no error code", ErrorCode::as_str)
 }
 
 /// A setting that cannot work, and what to do about it.
