@@ -19,8 +19,9 @@
 //! | port absent | the scheme's default; `:443` and no port are the same for `https` |
 
 use alloc::boxed::Box;
+use alloc::format;
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 mod allow_list;
 
@@ -71,18 +72,7 @@ impl Scheme {
     }
 }
 
-/// The host of an origin: an address, or a name in lower case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// An IPv4 address.
-    V4(Ipv4Addr),
-    /// An IPv6 address, without a zone.
-    V6(Ipv6Addr),
-    /// A name: ASCII letters in lower case, digits, `-`, `_` and single dots between labels.
-    Name(Box<str>),
-}
-
-/// The same, not yet copied.
+/// A host, told apart and not yet copied.
 enum HostRef<'a> {
     V4(Ipv4Addr),
     V6(Ipv6Addr),
@@ -139,11 +129,21 @@ impl<'a> HostRef<'a> {
         Ok(Self::Name(host))
     }
 
-    fn to_owned(&self) -> Host {
+    /// The one form that compares, as it stands in a URL.
+    fn canonical(&self) -> Box<str> {
+        match self {
+            Self::V4(address) => format!("{address}"),
+            Self::V6(address) => format!("[{address}]"),
+            Self::Name(name) => name.to_ascii_lowercase(),
+        }
+        .into_boxed_str()
+    }
+
+    fn address(&self) -> Option<IpAddr> {
         match *self {
-            Self::V4(address) => Host::V4(address),
-            Self::V6(address) => Host::V6(address),
-            Self::Name(name) => Host::Name(name.to_ascii_lowercase().into_boxed_str()),
+            Self::V4(address) => Some(address.into()),
+            Self::V6(address) => Some(address.into()),
+            Self::Name(_) => None,
         }
     }
 }
@@ -154,41 +154,6 @@ fn ends_in_a_number(label: &str) -> bool {
     match digits {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => label.bytes().all(|byte| byte.is_ascii_digit()),
-    }
-}
-
-impl Host {
-    fn is(&self, other: &HostRef<'_>) -> bool {
-        match (self, other) {
-            (Self::V4(a), HostRef::V4(b)) => a == b,
-            (Self::V6(a), HostRef::V6(b)) => a == b,
-            (Self::Name(a), HostRef::Name(b)) => a.eq_ignore_ascii_case(b),
-            _ => false,
-        }
-    }
-
-    /// Whether it can only mean this machine: `127.0.0.0/8`, `::1`, or the name `localhost`.
-    ///
-    /// Names below `localhost` do not count: RFC 6761 §6.3 asks resolvers to keep them at home, and some send them to
-    /// DNS all the same, whose answer could be anybody.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        match self {
-            Self::V4(address) => address.is_loopback(),
-            Self::V6(address) => address.is_loopback(),
-            Self::Name(name) => &**name == "localhost",
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    /// As in a URL: IPv6 in brackets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4(address) => write!(f, "{address}"),
-            Self::V6(address) => write!(f, "[{address}]"),
-            Self::Name(name) => f.write_str(name),
-        }
     }
 }
 
@@ -249,7 +214,8 @@ impl core::error::Error for OriginError {}
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
-    host: Host,
+    host: Box<str>,
+    address: Option<IpAddr>,
     port: u16,
 }
 
@@ -260,12 +226,17 @@ impl Origin {
     /// [`OriginError`] says what is wrong with the parts.
     pub fn from_parts(scheme: &str, host: &str, port: Option<u16>) -> Result<Self, OriginError> {
         let scheme = Scheme::parse(scheme).ok_or(OriginError::UnsupportedScheme)?;
-        let host = HostRef::parse(host)?.to_owned();
+        let host = HostRef::parse(host)?;
         let port = port.unwrap_or(scheme.default_port());
         if port == 0 {
             return Err(OriginError::PortZero);
         }
-        Ok(Self { scheme, host, port })
+        Ok(Self {
+            scheme,
+            host: host.canonical(),
+            address: host.address(),
+            port,
+        })
     }
 
     /// The scheme.
@@ -274,9 +245,9 @@ impl Origin {
         self.scheme
     }
 
-    /// The host.
+    /// The host as it stands in a URL: a name in lower case, or an address; IPv6 in brackets.
     #[must_use]
-    pub const fn host(&self) -> &Host {
+    pub const fn host(&self) -> &str {
         &self.host
     }
 
@@ -286,10 +257,16 @@ impl Origin {
         self.port
     }
 
-    /// Whether the host can only be this machine; see [`Host::is_loopback`].
+    /// Whether the host can only mean this machine: `127.0.0.0/8`, `::1`, or the name `localhost`.
+    ///
+    /// Names below `localhost` do not count: RFC 6761 §6.3 asks resolvers to keep them at home, and some send them to
+    /// DNS all the same, whose answer could be anybody.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.host.is_loopback()
+        match self.address {
+            Some(address) => address.is_loopback(),
+            None => &*self.host == "localhost",
+        }
     }
 
     /// Whether a token may travel there: over TLS, or not leaving this machine.
@@ -300,17 +277,18 @@ impl Origin {
 
     /// Whether these parts of a URL are this origin. Never allocates; parts that are no origin are no match.
     #[must_use]
+    #[inline]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        if port.unwrap_or(self.scheme.default_port()) != self.port
-            || !scheme.eq_ignore_ascii_case(self.scheme.as_str())
-        {
+        // The hot path, first: byte for byte as the URL parser left them.
+        let same = |left: &str, right: &str| left == right || left.eq_ignore_ascii_case(right);
+        if port.unwrap_or(self.scheme.default_port()) != self.port || !same(scheme, self.scheme.as_str()) {
             return false;
         }
-        match &self.host {
-            // The hot path: byte for byte as the URL parser left it.
-            Host::Name(name) => host.eq_ignore_ascii_case(name),
-            _ => HostRef::parse(host).is_ok_and(|host| self.host.is(&host)),
-        }
+        // Only IPv6 has several forms that are all legal.
+        same(host, &self.host)
+            || self.address.is_some_and(|address| {
+                address.is_ipv6() && HostRef::parse(host).is_ok_and(|host| host.address() == Some(address))
+            })
     }
 }
 

@@ -74,6 +74,7 @@ impl AllowList {
 
     /// Whether a URL of these parts may see the token. Never allocates.
     #[must_use]
+    #[inline]
     pub fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
         self.0.iter().any(|origin| origin.matches(scheme, host, port))
     }
