@@ -1,0 +1,168 @@
+//! The test server, set for one scenario, and a session signed in to it.
+
+use std::time::Duration;
+
+use oneflight_testkit::{Fault, IssuedSession, Point, RetryAfter, Rotation, TestServer};
+use url::Url;
+
+use super::client::{Api, Client, Desk, Naive, Textbook, Tokens, Wire};
+use super::event::{Counters, Recorder};
+use super::kinds::{ClientKind, Scenario};
+use crate::exit::Problem;
+
+/// How long a spent refresh token still works in the scenario of the lost answer.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long access tokens live in the scenario whose end waits for one to expire by itself.
+const SHORT_LIFE: Duration = Duration::from_secs(2);
+
+/// How fast things happen: fast for the terminal, slow enough to be watched on the page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// The time over which the requests of a storm start.
+    pub(crate) spread: Duration,
+    /// How long the API takes.
+    pub(crate) api: Duration,
+    /// How long a refresh takes.
+    pub(crate) refresh: Duration,
+    /// How long a moment is: the pause before something is done that the picture should show apart.
+    pub(crate) moment: Duration,
+}
+
+impl Pace {
+    pub(crate) const TERMINAL: Self = Self {
+        spread: Duration::ZERO,
+        api: Duration::ZERO,
+        refresh: Duration::from_millis(50),
+        moment: Duration::from_millis(50),
+    };
+    pub(crate) const PAGE: Self = Self {
+        spread: Duration::from_millis(160),
+        api: Duration::from_millis(70),
+        refresh: Duration::from_millis(320),
+        moment: Duration::from_millis(180),
+    };
+}
+
+/// One server for one flight. It ends with it, and with it whatever a client left under way.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) server: TestServer,
+    pub(crate) pace: Pace,
+    session: IssuedSession,
+    pub(crate) scenario: Scenario,
+}
+
+impl Stage {
+    /// Starts a server on a free port and signs in.
+    pub(crate) async fn set(scenario: Scenario, pace: Pace) -> Result<Self, Problem> {
+        let rotation = match scenario {
+            Scenario::LostAnswer => Rotation::grace(GRACE),
+            _ => Rotation::Strict,
+        };
+        let mut server = TestServer::builder().rotation(rotation);
+        if scenario == Scenario::Always401 {
+            server = server.access_token_lifetime(SHORT_LIFE);
+        }
+        let server = server
+            .start()
+            .await
+            .map_err(|source| Problem::TestServer { source })?;
+        let session = server.issue_session();
+        let stage = Self {
+            server,
+            pace,
+            session,
+            scenario,
+        };
+        stage.be_well();
+        Ok(stage)
+    }
+
+    /// Nothing goes wrong, but everything takes its time.
+    pub(crate) fn be_well(&self) {
+        self.server.clear_faults();
+        self.server
+            .inject_always(Point::Refresh, Fault::delayed(self.pace.refresh));
+        if !self.pace.api.is_zero() {
+            self.server
+                .inject_always(Point::Api, Fault::delayed(self.pace.api));
+        }
+    }
+
+    /// The next refresh is processed, and its answer never arrives.
+    pub(crate) fn lose_next_refresh(&self) {
+        self.server
+            .inject(Point::Refresh, Fault::lose_answer().delay(self.pace.refresh));
+    }
+
+    /// The token endpoint answers 503 until further notice.
+    pub(crate) fn be_out_of_service(&self) {
+        let fault = Fault::unavailable(RetryAfter::Seconds(1)).delay(self.pace.refresh);
+        self.server.inject_always(Point::Refresh, fault);
+    }
+
+    /// The client to be watched, signed in with the stage's session.
+    pub(crate) fn client(&self, kind: ClientKind, recorder: &Recorder) -> Result<Client, Problem> {
+        let wire = Wire::new(http_client()?, Api::Numbered(self.url("/api/calls")));
+        let desk = Desk::new(
+            http_client()?,
+            self.url_of(&self.server.token_url()),
+            &self.session.client_id,
+            recorder,
+        );
+        let tokens = Tokens {
+            access: self.session.access_token.clone(),
+            refresh: self.session.refresh_token.clone(),
+        };
+        Ok(match kind {
+            ClientKind::Naive => Client::Naive(Naive::new(wire, desk, tokens)),
+            ClientKind::Textbook => Client::Textbook(Textbook::new(wire, desk, tokens)),
+            ClientKind::Oneflight => return Err(Problem::NoSession),
+        })
+    }
+
+    /// The token expires once more, so that the next call shows whether the session lives.
+    ///
+    /// Where the API refused everything before, a client may have had enough of refusals; there the token expires by
+    /// its own lifetime, which clients can see coming.
+    pub(crate) async fn let_the_token_expire(&self) {
+        if self.scenario == Scenario::Always401 {
+            tokio::time::sleep(SHORT_LIFE).await;
+        } else {
+            self.server.expire_access_tokens();
+        }
+    }
+
+    /// What the server has counted.
+    pub(crate) fn counters(&self) -> Counters {
+        let counted = self.server.counters();
+        let answers = |status| counted.api_by_status.get(&status).copied().unwrap_or_default();
+        Counters {
+            refresh_posts: counted.refresh_posts,
+            reuse_detected: counted.reuse_detected,
+            family_alive: self
+                .server
+                .family(self.session.family())
+                .is_some_and(|family| family.is_alive()),
+            api_ok: answers(200),
+            api_refused: answers(401),
+        }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.url_of(&self.server.api_url(path))
+    }
+
+    fn url_of(&self, text: &str) -> Url {
+        Url::parse(text).expect("the test server's own URLs are URLs")
+    }
+}
+
+/// A client that follows no redirect and knows no proxy: what the demo measures is between it and the server.
+pub(crate) fn http_client() -> Result<reqwest::Client, Problem> {
+    crate::tls::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|source| Problem::HttpClient { source })
+}
