@@ -1,0 +1,36 @@
+//! Against a certified OpenID provider (npm `oidc-provider`): strict rotation, where using a refresh token twice ends the
+//! grant. The counts are the provider's own.
+
+#![allow(clippy::unwrap_used)]
+
+mod login;
+mod naive;
+mod provider;
+
+use login::login;
+use provider::Provider;
+
+#[tokio::test]
+async fn s1_a_naive_client_loses_the_grant_in_the_same_rounds() {
+    let Some(provider) = Provider::start().await else {
+        return;
+    };
+    let tokens = naive::shared(&login(&provider).await);
+    assert_eq!(
+        naive::storm(&provider, &tokens, 20).await,
+        20,
+        "all is well before the expiry"
+    );
+    provider.expire().await;
+
+    naive::storm(&provider, &tokens, 20).await;
+    let counters = provider.counters().await;
+    assert!(counters.refresh_posts > 1, "{counters:?}");
+    assert!(counters.invalid_grant > 0, "{counters:?}");
+    assert!(counters.grants_revoked > 0, "{counters:?}");
+    assert_eq!(
+        naive::storm(&provider, &tokens, 1).await,
+        0,
+        "the user is thrown out"
+    );
+}

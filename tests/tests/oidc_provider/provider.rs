@@ -1,0 +1,135 @@
+//! npm `oidc-provider` as a child process, and its control port.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Where its `node_modules` are: set by `cargo xtask test`, which installs them.
+const DIR: &str = "ONEFLIGHT_OIDC_PROVIDER_DIR";
+/// Set by `cargo xtask test`: a missing provider is a failure, not a reason to skip.
+const REQUIRED: &str = "ONEFLIGHT_REQUIRE_REAL";
+
+/// A running provider. Ends with its standard input, that is, with this value.
+pub(crate) struct Provider {
+    _child: Child,
+    pub issuer: String,
+    control: String,
+    http: reqwest::Client,
+}
+
+/// What the provider counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct Counters {
+    pub token_posts: u64,
+    pub refresh_posts: u64,
+    pub refreshed: u64,
+    pub invalid_grant: u64,
+    pub userinfo_ok: u64,
+    pub userinfo_refused: u64,
+    pub revocations: u64,
+    pub grants_revoked: u64,
+}
+
+impl Provider {
+    /// Starts it on free loopback ports; `None`, with a word why, where it is not installed and not required.
+    pub(crate) async fn start() -> Option<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("oidc-provider");
+        let dir = std::env::var_os(DIR).map_or(here.clone(), PathBuf::from);
+        if !dir.join("node_modules/oidc-provider").is_dir() {
+            assert!(
+                std::env::var_os(REQUIRED).is_none(),
+                "oidc-provider is not installed in {}; run `npm ci --ignore-scripts` there",
+                dir.display()
+            );
+            println!("skipped: oidc-provider is not installed; `cargo xtask test` installs it and runs this");
+            return None;
+        }
+        let mut child = Command::new("node")
+            .arg(dir.join("provider.mjs"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node is installed");
+        let stdout = child.stdout.take().expect("it is piped");
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await
+            .expect("it can be read");
+        let ready: Value = serde_json::from_str(&line.expect("the provider starts")).expect("it prints JSON");
+        let text = |name: &str| ready[name].as_str().expect("it says where it listens").to_owned();
+        Some(Self {
+            _child: child,
+            issuer: text("issuer"),
+            control: text("control"),
+            http: bare_client(),
+        })
+    }
+
+    pub(crate) async fn counters(&self) -> Counters {
+        serde_json::from_value(self.get("/counters").await).expect("all counters are there")
+    }
+
+    /// Lets every access token expire.
+    pub(crate) async fn expire(&self) {
+        let answer = self.post("/expire", Value::Null).await;
+        assert!(answer["expired"].as_u64() > Some(0), "there is a token to expire");
+    }
+
+    /// What the next token requests meet, in order.
+    pub(crate) async fn faults(&self, faults: Value) {
+        self.post("/faults", faults).await;
+    }
+
+    /// Waits until a token request is held.
+    pub(crate) async fn held(&self) {
+        self.get("/held").await;
+    }
+
+    /// Lets the held token request go on.
+    pub(crate) async fn release(&self) {
+        self.post("/release", Value::Null).await;
+    }
+
+    pub(crate) fn userinfo(&self) -> String {
+        format!("{}/me", self.issuer)
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.control);
+        read(self.http.get(url).send().await.expect("the control port answers")).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}{path}", self.control);
+        read(
+            self.http
+                .post(url)
+                .body(body.to_string())
+                .send()
+                .await
+                .expect("the control port answers"),
+        )
+        .await
+    }
+}
+
+/// The JSON of an answer.
+pub(crate) async fn read(answer: reqwest::Response) -> Value {
+    let text = answer.text().await.expect("the answer is whole");
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+}
+
+/// A client that neither follows redirects nor repeats anything.
+pub(crate) fn bare_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .expect("a client without TLS can always be built")
+}
