@@ -9,8 +9,8 @@ pub mod server;
 
 pub use clock::Clock;
 pub use server::{
-    ApiRequest, Builder, Challenge, Client, ClientAuth, Counters, Credentials, Death, ExpiresIn,
-    FamilyReport, Fault, Gate, GraceReplay, Hold, IssuedSession, OldAccessTokens, Origin, Point, Reach,
-    RefreshRequest, RetryAfter, Rotation, SessionTerms, Settings, Stage, StartError, TestServer, TokenId,
-    TokenShape, Via,
+    AcceptPolicy, ApiRequest, Builder, Challenge, Client, ClientAuth, Consent, Cors, Counters, Credentials,
+    Death, Event, ExpiresIn, FamilyReport, Fault, Gate, GraceReplay, Hold, IssuedSession, OldAccessTokens,
+    Origin, Point, Reach, RefreshRequest, RetryAfter, Rotation, RunOptions, SessionTerms, Settings, Stage,
+    StartError, TestServer, TokenId, TokenShape, Via, What, run_forever,
 };

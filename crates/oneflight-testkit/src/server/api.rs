@@ -15,9 +15,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::counters::{ApiRequest, Credentials, Origin};
 use super::exchange::exchange;
+use super::family::TokenId;
 use super::fault::Point;
 use super::gate::Stage;
 use super::grants::Verdict;
+use super::log::What;
 use super::reply::{Payload, Reply, Scripted, Step};
 use super::settings::Challenge;
 use super::shared::Shared;
@@ -40,6 +42,7 @@ struct Received {
     sha256: String,
     /// As far as it is echoed.
     start: Vec<u8>,
+    trailers: Vec<(String, String)>,
 }
 
 /// Any request to `/api/…`.
@@ -56,12 +59,18 @@ pub(crate) async fn handle(State(here): State<Here>, request: Request) -> Respon
     shared.write(|state| {
         if let Some(entry) = state.api_requests.get_mut(number) {
             entry.body_bytes = received.bytes;
+            entry.body_sha256.clone_from(&received.sha256);
+            entry.trailers.clone_from(&received.trailers);
         }
     });
-    let outcome = exchange(shared, &[Point::Api], &path, |_| {
-        match authorize(shared, &bearer, &path) {
+    let points = match here.origin {
+        Origin::Stranger => &[Point::Stranger],
+        Origin::Auth | Origin::Api => &[Point::Api],
+    };
+    let outcome = exchange(shared, points, &path, |_| {
+        match admit(shared, &bearer, path.strip_prefix("/api/scope/")) {
             Err(refusal) => refusal,
-            Ok(()) => serve(shared, &head, credentials, &received),
+            Ok(_) => serve(shared, &head, credentials, &received),
         }
     })
     .await;
@@ -72,18 +81,22 @@ pub(crate) async fn handle(State(here): State<Here>, request: Request) -> Respon
         if let Some(entry) = state.api_requests.get_mut(number) {
             entry.status = outcome.status;
         }
+        state.log(What::ApiAnswered {
+            request: number,
+            status: outcome.status,
+        });
     });
     outcome.response
 }
 
 /// What the `Authorization` header brought.
-enum Bearer {
+pub(crate) enum Bearer {
     None,
     Token(String),
     Foreign,
 }
 
-fn bearer(headers: &HeaderMap) -> Bearer {
+pub(crate) fn bearer(headers: &HeaderMap) -> Bearer {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return match headers.contains_key(header::AUTHORIZATION) {
@@ -116,7 +129,7 @@ fn record(here: &Here, head: &http::request::Parts, bearer: &Bearer) -> (u64, Cr
             state.counters.leaked_tokens += u64::from(here.origin == Origin::Stranger);
         }
         let number = state.api_requests.next();
-        state.api_requests.push(ApiRequest {
+        let entry = ApiRequest {
             number,
             at_ms,
             origin: here.origin,
@@ -129,11 +142,35 @@ fn record(here: &Here, head: &http::request::Parts, bearer: &Bearer) -> (u64, Cr
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
             credentials,
+            headers: pairs(&head.headers),
+            trailers: Vec::new(),
             body_bytes: 0,
+            body_sha256: String::new(),
             status: None,
+        };
+        state.log(What::ApiArrived {
+            request: number,
+            origin: entry.origin,
+            method: entry.method.clone(),
+            path: entry.path.clone(),
+            request_id: entry.request_id.clone(),
+            token: credentials.token(),
         });
+        state.api_requests.push(entry);
         (number, credentials)
     })
+}
+
+/// Headers as they came, except secrets.
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| **name != header::AUTHORIZATION && **name != header::COOKIE)
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        })
+        .collect()
 }
 
 async fn receive(mut body: Body) -> Result<Received, axum::Error> {
@@ -142,10 +179,17 @@ async fn receive(mut body: Body) -> Result<Received, axum::Error> {
         bytes: 0,
         sha256: String::new(),
         start: Vec::new(),
+        trailers: Vec::new(),
     };
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
+        let data = match frame?.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                received
+                    .trailers
+                    .extend(frame.trailers_ref().into_iter().flat_map(pairs));
+                continue;
+            }
         };
         received.bytes += data.len() as u64;
         let room = ECHOED_BODY_BYTES.saturating_sub(received.start.len());
@@ -164,8 +208,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Lets a request with a good token pass; answers the others.
-fn authorize(shared: &Shared, bearer: &Bearer, path: &str) -> Result<(), Reply> {
+/// Lets a request with a good token pass, and says which it is; answers the others.
+pub(crate) fn admit(shared: &Shared, bearer: &Bearer, scope: Option<&str>) -> Result<TokenId, Reply> {
     let now = shared.now();
     shared.read(|state| {
         let settings = &state.settings;
@@ -174,18 +218,15 @@ fn authorize(shared: &Shared, bearer: &Bearer, path: &str) -> Result<(), Reply> 
             Bearer::Token(token) => token,
             Bearer::None | Bearer::Foreign => return Err(refused(false)),
         };
-        let scope = match state.grants.judge(token, now) {
-            Verdict::Good { scope, .. } if !settings.reject_everything => scope,
+        let (id, granted) = match state.grants.judge(token, now) {
+            Verdict::Good { id, scope } if !settings.reject_everything => (id, scope),
             _ => return Err(refused(true)),
         };
-        let wanted = path
-            .strip_prefix("/api/scope/")
-            .or(settings.required_scope.as_deref());
-        match wanted {
-            Some(wanted) if !scope.split_ascii_whitespace().any(|one| one == wanted) => {
+        match scope.or(settings.required_scope.as_deref()) {
+            Some(wanted) if !granted.split_ascii_whitespace().any(|one| one == wanted) => {
                 Err(forbidden(wanted))
             }
-            _ => Ok(()),
+            _ => Ok(id),
         }
     })
 }
@@ -296,20 +337,12 @@ fn stream(shared: &Arc<Shared>, chunks: &str, path: &str) -> Reply {
 
 /// What came, except secrets.
 fn echo(head: &http::request::Parts, credentials: Credentials, received: &Received) -> Reply {
-    let headers: Vec<(String, String)> = head
-        .headers
-        .iter()
-        .filter(|(name, _)| **name != header::AUTHORIZATION && **name != header::COOKIE)
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), value)
-        })
-        .collect();
     let mut body = json!({
         "method": head.method.as_str(),
         "path": head.uri.path(),
         "query": head.uri.query(),
-        "headers": headers,
+        "headers": pairs(&head.headers),
+        "trailers": received.trailers,
         "token": credentials.token(),
         "body_bytes": received.bytes,
         "body_sha256": received.sha256,

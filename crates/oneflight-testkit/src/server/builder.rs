@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::clients::Client;
 use super::conn::{self, Order};
 use super::counters::Origin;
 use super::routes;
+use super::run::{Cors, RunOptions};
 use super::session::DEFAULT_CLIENT;
 use super::settings::{Rotation, Settings};
-use super::shared::{Origins, Shared, State};
+use super::shared::{Origins, Shared};
 use super::test_server::TestServer;
 use crate::clock::Clock;
 
@@ -38,6 +39,12 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The server's own thread or runtime cannot be had.
+    #[error("the system gives no thread for the server")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl StartError {
@@ -49,43 +56,29 @@ impl StartError {
     }
 }
 
-/// How a [`TestServer`] is to start. Made by `TestServer::builder`.
+/// How a [`TestServer`] is to start. Made by `TestServer::builder`, or from [`RunOptions`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it starts"]
 pub struct Builder {
-    port: u16,
-    api_port: Option<u16>,
-    stranger: bool,
+    options: RunOptions,
     clock: Clock,
-    settings: Settings,
-    clients: Vec<Client>,
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
-        Self {
-            port: 0,
-            api_port: None,
-            stranger: false,
-            clock: Clock::system(),
-            settings: Settings::default(),
-            clients: vec![
-                Client::public(DEFAULT_CLIENT),
-                Client::confidential("service", "secret"),
-            ],
-        }
+    pub(crate) fn with_options(options: RunOptions, clock: Clock) -> Self {
+        Self { options, clock }
     }
 
     /// The authorization server's port; 0, the default, for any free one.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.options.port = port;
         self
     }
 
     /// Gives the API a port, and so an origin, of its own; 0 for any free one. By default it is
     /// served beside the authorization server.
     pub fn api_port(mut self, port: u16) -> Self {
-        self.api_port = Some(port);
+        self.options.api_port = Some(port);
         self
     }
 
@@ -93,7 +86,19 @@ impl Builder {
     /// the API; what does arrive is counted in
     /// [`Counters::leaked_tokens`](crate::Counters::leaked_tokens).
     pub fn with_stranger(mut self) -> Self {
-        self.stranger = true;
+        self.options.stranger = true;
+        self
+    }
+
+    /// Leaves out the control plane.
+    pub fn without_control(mut self) -> Self {
+        self.options.control = false;
+        self
+    }
+
+    /// Lets pages of other origins in.
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.options.cors = Some(cors);
         self
     }
 
@@ -106,19 +111,19 @@ impl Builder {
     /// Registers a client, instead of one with the same id. Known from the start are the public
     /// client `app`, and `service` with the secret `secret`.
     pub fn client(mut self, client: Client) -> Self {
-        self.clients.push(client);
+        self.options.clients.push(client);
         self
     }
 
     /// Replaces all settings.
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+        self.options.settings = settings;
         self
     }
 
     /// Changes settings.
     pub fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.settings);
+        change(&mut self.options.settings);
         self
     }
 
@@ -142,15 +147,51 @@ impl Builder {
     ///
     /// Outside of a tokio runtime.
     pub async fn start(self) -> Result<TestServer, StartError> {
-        let auth = Bound::new(self.port)?;
-        let api = self.api_port.map(Bound::new).transpose()?;
-        let stranger = self.stranger.then(|| Bound::new(0)).transpose()?;
-        let clients: BTreeMap<String, Client> = self
-            .clients
+        self.launch()
+    }
+
+    /// Starts the server on a thread and a runtime of its own: for clients that block, and for tests
+    /// that pause tokio's time. The thread ends with the server.
+    ///
+    /// # Errors
+    ///
+    /// If a port cannot be listened on, or the system gives no thread or runtime.
+    pub fn start_in_thread(self) -> Result<TestServer, StartError> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let serve = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(source) => return drop(tell.send(Err(StartError::Thread { source }))),
+            };
+            runtime.block_on(async {
+                let started = self.launch();
+                let life = started.as_ref().ok().and_then(TestServer::alive);
+                // Whoever asked is waiting; the server is dropped if that has changed.
+                drop(tell.send(started));
+                if let Some(mut life) = life {
+                    conn::ended(&mut life).await;
+                }
+            });
+        };
+        std::thread::Builder::new()
+            .name("oneflight-testkit".to_owned())
+            .spawn(serve)
+            .map_err(|source| StartError::Thread { source })?;
+        told.recv().expect("the thread tells before it ends")
+    }
+
+    fn launch(self) -> Result<TestServer, StartError> {
+        let options = self.options;
+        let auth = Bound::new(options.port)?;
+        let api = options.api_port.map(Bound::new).transpose()?;
+        let stranger = options.stranger.then(|| Bound::new(0)).transpose()?;
+        let clients: BTreeMap<String, Client> = known_clients()
             .into_iter()
+            .chain(options.clients.iter().cloned())
             .map(|client| (client.id.clone(), client))
             .collect();
-        let shared = Arc::new(Shared::new(self.clock, State::new(self.settings, clients)));
+        let shared = Arc::new(Shared::new(self.clock, options.settings.clone(), clients));
         let origins = Origins {
             auth: auth.origin(),
             api: api.as_ref().unwrap_or(&auth).origin(),
@@ -158,26 +199,27 @@ impl Builder {
         };
         shared.origins.set(origins).expect("set once, here");
 
-        let (life, alive) = watch::channel(0);
         let (done, all_done) = mpsc::channel(1);
-        let with_api = api.is_none();
-        let mut listeners = Listeners {
-            orders: Vec::new(),
-            shared: shared.clone(),
-            alive,
-            done,
-        };
-        listeners.spawn(auth, routes::auth(shared.clone(), with_api));
+        let mut obedient = vec![auth.serve(routes::auth(shared.clone(), &options), &shared, &done)];
         if let Some(api) = api {
-            listeners.spawn(api, routes::api(shared.clone(), Origin::Api));
+            let router = routes::api(shared.clone(), Origin::Api, &options);
+            obedient.push(api.serve(router, &shared, &done));
         }
-        let offline = std::mem::take(&mut listeners.orders);
         if let Some(stranger) = stranger {
-            listeners.spawn(stranger, routes::api(shared.clone(), Origin::Stranger));
+            let router = routes::api(shared.clone(), Origin::Stranger, &options);
+            // Strangers stay online; nobody will give this one orders.
+            drop(stranger.serve(router, &shared, &done));
         }
-        let strangers = listeners.orders;
-        Ok(TestServer::new(shared, life, offline, strangers, all_done))
+        shared.listeners.set(obedient).expect("set once, here");
+        Ok(TestServer::new(shared, all_done))
     }
+}
+
+fn known_clients() -> [Client; 2] {
+    [
+        Client::public(DEFAULT_CLIENT),
+        Client::confidential("service", "secret"),
+    ]
 }
 
 struct Bound {
@@ -197,27 +239,25 @@ impl Bound {
     fn origin(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
-}
 
-struct Listeners {
-    orders: Vec<mpsc::Sender<Order>>,
-    shared: Arc<Shared>,
-    alive: conn::Life,
-    done: mpsc::Sender<()>,
-}
-
-impl Listeners {
-    fn spawn(&mut self, bound: Bound, router: axum::Router) {
+    /// Starts accepting; returns where orders go.
+    fn serve(
+        self,
+        router: axum::Router,
+        shared: &Arc<Shared>,
+        done: &mpsc::Sender<()>,
+    ) -> mpsc::Sender<Order> {
         let (orders, inbox) = mpsc::channel(1);
-        self.orders.push(orders);
+        let alive = shared.alive().expect("the server is just starting");
         tokio::spawn(conn::listen(
-            bound.listener,
-            bound.port,
+            self.listener,
+            self.port,
             router,
-            self.shared.clone(),
-            self.alive.clone(),
+            shared.clone(),
+            alive,
             inbox,
-            self.done.clone(),
+            done.clone(),
         ));
+        orders
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +25,9 @@ use super::shared::Shared;
 
 /// Connections that the kernel may keep for us while we are busy.
 const BACKLOG: u32 = 4096;
+
+/// How long to wait before accepting again after an error.
+const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
 /// What a listener is told.
 #[derive(Debug)]
@@ -61,51 +65,50 @@ pub(crate) async fn listen(
     done: mpsc::Sender<()>,
 ) {
     loop {
-        let order = tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    admit(stream, &router, &shared, &life, &done);
-                }
-                continue;
-            }
-            order = orders.recv() => order,
-            changed = life.changed() => match changed {
-                Ok(()) => continue,
-                Err(_) => return,
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => admit(stream, &router, &shared, &life, &done),
+                // Most likely there are too many open files: let some go.
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
             },
-        };
-        let Some(Order::GoOffline(answer)) = order else {
-            match order {
-                Some(Order::GoOnline(answer)) => {
-                    let _ = answer.send(Ok(()));
-                    continue;
+            Some(order) = orders.recv() => match order {
+                Order::GoOnline(answer) => drop(answer.send(Ok(()))),
+                Order::GoOffline(answer) => {
+                    drop(listener);
+                    match outage(port, answer, &mut orders, &mut life).await {
+                        Some(again) => listener = again,
+                        None => return,
+                    }
                 }
-                _ => return,
-            }
-        };
-        drop(listener);
-        // A bound socket that does not listen keeps the port ours, and the kernel refuses for us.
-        let placeholder = socket(port);
-        let bound = placeholder.as_ref().map(|_| ()).map_err(copy);
-        let _ = answer.send(bound);
-        let Some(answer) = next_online(&mut orders).await else {
-            return;
-        };
-        let again = match placeholder {
-            Ok(socket) => socket.listen(BACKLOG),
-            Err(_) => bind(port),
-        };
-        match again {
-            Ok(again) => {
-                listener = again;
-                let _ = answer.send(Ok(()));
-            }
-            Err(error) => {
-                let _ = answer.send(Err(error));
+            },
+            changed = life.changed() => if changed.is_err() {
                 return;
-            }
+            },
         }
     }
+}
+
+/// Does not listen until told to; then returns the new listener. `None` if the server's life ended or
+/// the port is lost.
+async fn outage(
+    port: u16,
+    answer: oneshot::Sender<io::Result<()>>,
+    orders: &mut mpsc::Receiver<Order>,
+    life: &mut Life,
+) -> Option<TcpListener> {
+    // A bound socket that does not listen keeps the port ours, and the system refuses for us.
+    let placeholder = socket(port);
+    drop(answer.send(placeholder.as_ref().map(|_| ()).map_err(copy)));
+    let answer = tokio::select! {
+        online = next_online(orders) => online?,
+        () = ended(life) => return None,
+    };
+    let again = match placeholder {
+        Ok(socket) => socket.listen(BACKLOG),
+        Err(_) => bind(port),
+    };
+    drop(answer.send(again.as_ref().map(|_| ()).map_err(copy)));
+    again.ok()
 }
 
 fn copy(error: &io::Error) -> io::Error {
@@ -117,7 +120,7 @@ async fn next_online(orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Send
         match orders.recv().await? {
             Order::GoOnline(answer) => return Some(answer),
             Order::GoOffline(answer) => {
-                let _ = answer.send(Ok(()));
+                drop(answer.send(Ok(())));
             }
         }
     }
@@ -145,19 +148,35 @@ fn admit(stream: TcpStream, router: &Router, shared: &Arc<Shared>, life: &Life, 
     });
 }
 
+/// What a connection's requests tell the task that serves it.
+#[derive(Debug, Default)]
+struct Told {
+    /// End it with a reset.
+    reset: AtomicBool,
+    /// It belongs to the control plane, which outages spare.
+    control: AtomicBool,
+}
+
 async fn serve(stream: TcpStream, router: Router, mut life: Life) {
-    let reset = Arc::new(AtomicBool::new(false));
+    let told = Arc::new(Told::default());
     let service = service_fn({
-        let (life, reset) = (life.clone(), reset.clone());
-        move |request| answer(request, router.clone(), life.clone(), reset.clone())
+        let (life, told) = (life.clone(), told.clone());
+        move |request| answer(request, router.clone(), life.clone(), told.clone())
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let cut = tokio::select! {
-        // Whether the client, a fault or a torn body ended it, there is nobody to tell.
-        _ = &mut connection => false,
-        _ = life.changed() => true,
+    let cut = loop {
+        tokio::select! {
+            // Whether the client, a fault or a torn body ended it, there is nobody to tell.
+            _ = &mut connection => break false,
+            changed = life.changed() => {
+                if changed.is_err() || !told.control.load(Ordering::Relaxed) {
+                    break true;
+                }
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
     };
-    if cut || reset.load(Ordering::Relaxed) {
+    if cut || told.reset.load(Ordering::Relaxed) {
         let stream = connection.into_parts().io.into_inner();
         // With no time to linger, closing sends a reset.
         let _ = stream.set_zero_linger();
@@ -170,8 +189,10 @@ async fn answer(
     request: Request<Incoming>,
     router: Router,
     mut life: Life,
-    reset: Arc<AtomicBool>,
+    told: Arc<Told>,
 ) -> Result<Response, Aborted> {
+    let is_control = request.uri().path().starts_with("/_control/");
+    told.control.store(is_control, Ordering::Relaxed);
     let handler = router.oneshot(request.map(Body::new));
     let handled = tokio::spawn(async move {
         tokio::select! {
@@ -183,13 +204,14 @@ async fn answer(
     match response.extensions().get::<Abort>() {
         None => Ok(response),
         Some(abort) => {
-            reset.store(*abort == Abort::Reset, Ordering::Relaxed);
+            told.reset.store(*abort == Abort::Reset, Ordering::Relaxed);
             Err(Aborted)
         }
     }
 }
 
-async fn ended(life: &mut Life) {
+/// Waits until the server's life ends.
+pub(crate) async fn ended(life: &mut Life) {
     while life.changed().await.is_ok() {}
 }
 

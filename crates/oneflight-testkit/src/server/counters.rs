@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::grants::TokenId;
+use super::family::TokenId;
 
 /// A snapshot of everything the server counts, since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +81,14 @@ pub struct ApiRequest {
     pub request_id: Option<String>,
     /// What came for credentials.
     pub credentials: Credentials,
+    /// Its headers, except `Authorization` and `Cookie`.
+    pub headers: Vec<(String, String)>,
+    /// Its trailers.
+    pub trailers: Vec<(String, String)>,
     /// The length of the body.
     pub body_bytes: u64,
+    /// The SHA-256 of the body, in hexadecimal.
+    pub body_sha256: String,
     /// The status of the answer; `None` while there is none, and if it was lost.
     pub status: Option<u16>,
 }

@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use super::fault::{Delivery, Fault, Point, Process, Wait};
 use super::gate::Stage;
+use super::log::What;
 use super::reply::Reply;
 use super::shared::Shared;
 
@@ -34,9 +35,13 @@ pub(crate) async fn exchange(
 ) -> Outcome {
     let fault = shared
         .write(|state| {
-            let fault = state.script.take(points, path);
-            state.counters.faults += u64::from(fault.is_some());
-            fault
+            let fault = state.script.take(points, path)?;
+            state.counters.faults += 1;
+            state.log(What::FaultStruck {
+                point: points[0],
+                fault: fault.name.to_string(),
+            });
+            Some(fault)
         })
         .unwrap_or_else(Fault::none);
     shared.gates.pass(points, path, Stage::Arrival, None).await;

@@ -113,6 +113,10 @@ pub struct Gate {
 }
 
 impl Gate {
+    pub(crate) fn hold(&self) -> &Hold {
+        &self.inner.hold
+    }
+
     /// How many requests have come to the gate so far.
     pub fn arrivals(&self) -> usize {
         *self.inner.arrived.borrow()

@@ -4,77 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::family::{Death, FamilyReport, TokenId};
 use super::settings::{GraceReplay, OldAccessTokens, Reach, Rotation, Settings};
 use super::tokens;
-
-/// Which token: the n-th pair of a family. Never the token's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TokenId {
-    /// The family, counted from 1 over the life of the server.
-    pub family: u64,
-    /// The pair within the family, counted from 1: sign-in makes the first, each refresh the next.
-    pub sequence: u64,
-}
-
-/// Why a family is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Death {
-    /// A refresh token was used twice.
-    ReuseDetected,
-    /// A client revoked it (RFC 7009).
-    Revoked,
-    /// A client signed out at the JSON endpoint.
-    SignedOut,
-    /// The test ordered it.
-    ByCommand,
-    /// Its authorization code was used twice (RFC 6749 §4.1.2).
-    CodeReplayed,
-    /// It outlived the lifetime of families.
-    Expired,
-}
-
-/// What became of one family so far.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FamilyReport {
-    /// The family's number.
-    pub family: u64,
-    /// The client it was issued to.
-    pub client: String,
-    /// The user, or the client itself for client credentials.
-    pub subject: String,
-    /// The scope granted, as one string; empty if none was asked for.
-    pub scope: String,
-    /// The resources asked for at sign-in (RFC 8707).
-    pub resource: Vec<String>,
-    /// The audiences asked for at sign-in.
-    pub audience: Vec<String>,
-    /// Why it is dead, if it is.
-    pub death: Option<Death>,
-    /// Pairs of tokens made, the first included.
-    pub issued: u64,
-    /// Refresh requests that presented one of its refresh tokens.
-    pub refresh_posts: u64,
-    /// Refreshes that replaced the refresh token.
-    pub rotations: u64,
-    /// Replays answered within the grace window.
-    pub replays: u64,
-    /// Times a spent refresh token was presented and refused.
-    pub reuse_detected: u64,
-    /// API requests that carried one of its access tokens.
-    pub api_requests: u64,
-}
-
-impl FamilyReport {
-    /// Whether the family is alive.
-    pub fn is_alive(&self) -> bool {
-        self.death.is_none()
-    }
-}
 
 /// Who is granted what, at sign-in.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +16,8 @@ pub(crate) struct Terms {
     pub(crate) scope: String,
     pub(crate) resource: Vec<String>,
     pub(crate) audience: Vec<String>,
+    /// Of an OpenID sign-in.
+    pub(crate) nonce: Option<String>,
     pub(crate) refreshable: bool,
     /// Instead of the settings' lifetime, for the first access token.
     pub(crate) lifetime: Option<Duration>,
@@ -186,9 +120,16 @@ pub(crate) struct Grants {
     access: HashMap<Arc<str>, Access>,
     refresh: HashMap<Arc<str>, Refresh>,
     sums: Sums,
+    /// Since they were last taken.
+    deaths: Vec<(u64, Death)>,
 }
 
 impl Grants {
+    /// The families that died since this was last asked.
+    pub(crate) fn take_deaths(&mut self) -> Vec<(u64, Death)> {
+        std::mem::take(&mut self.deaths)
+    }
+
     pub(crate) fn sums(&self) -> Sums {
         self.sums
     }
@@ -502,17 +443,23 @@ impl Grants {
             .or_else(|| self.access.get(token).map(|entry| entry.id))
     }
 
+    /// Which refresh token this is.
+    pub(crate) fn refresh_id(&self, token: &str) -> Option<TokenId> {
+        self.refresh.get(token).map(|entry| entry.id)
+    }
+
     /// The family that a refresh token belongs to.
     pub(crate) fn family_of_refresh(&self, token: &str) -> Option<u64> {
-        self.refresh.get(token).map(|entry| entry.id.family)
+        self.refresh_id(token).map(|id| id.family)
     }
 
     /// Ends a family; the first reason stands.
     pub(crate) fn kill(&mut self, family: u64, death: Death) {
-        if let Some(family) = self.families.get_mut(&family)
-            && family.report.death.is_none()
+        if let Some(entry) = self.families.get_mut(&family)
+            && entry.report.death.is_none()
         {
-            family.report.death = Some(death);
+            entry.report.death = Some(death);
+            self.deaths.push((family, death));
             self.sums.alive -= 1;
             self.sums.dead += 1;
         }

@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use super::api::Here;
 use super::counters::Via;
 use super::exchange::{Task, exchange};
+use super::family::Death;
 use super::fault::Point;
 use super::form::read_body;
-use super::grants::{Death, Pair, Refusal, Terms};
+use super::grants::{Pair, Refusal, Terms};
 use super::reply::Reply;
 use super::shared::{Shared, State};
 use super::token::{end_refresh, note_refresh, trade, why};
@@ -61,7 +62,7 @@ fn signed_in(shared: &Shared, body: &Map<String, Value>, via: Via) -> Reply {
             refreshable: true,
             ..Terms::default()
         };
-        let pair = state.grants.sign_in(terms, now, &state.settings);
+        let pair = state.sign_in(terms, now);
         tokens(state, &pair, via)
     })
 }

@@ -49,6 +49,12 @@ impl Reply {
         .with(header::CONTENT_TYPE, "application/json")
     }
 
+    pub(crate) fn text(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Self {
+        let mut reply = Self::empty(status).with(header::CONTENT_TYPE, content_type);
+        reply.payload = Payload::Bytes(body.into());
+        reply
+    }
+
     /// An error of OAuth (RFC 6749 §5.2).
     pub(crate) fn oauth_error(status: StatusCode, code: &str, description: &str) -> Self {
         Self::json(
@@ -69,6 +75,24 @@ impl Reply {
     pub(crate) fn not_cacheable(self) -> Self {
         self.with(header::CACHE_CONTROL, "no-store")
             .with(header::PRAGMA, "no-cache")
+    }
+
+    /// The JSON object as `application/x-www-form-urlencoded`.
+    pub(crate) fn into_form(mut self) -> Self {
+        let Payload::Json(Value::Object(members)) = &self.payload else {
+            return self;
+        };
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in members {
+            match value {
+                Value::String(text) => form.append_pair(name, text),
+                other => form.append_pair(name, &other.to_string()),
+            };
+        }
+        self.payload = Payload::Bytes(form.finish().into());
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.headers.insert(header::CONTENT_TYPE, form);
+        self
     }
 
     pub(crate) fn canned(canned: &Canned, clock: &Clock) -> Self {

@@ -3,40 +3,70 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
+use http::HeaderName;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use super::api::{self, Here};
 use super::counters::Origin;
+use super::run::{Cors, RunOptions};
 use super::shared::Shared;
-use super::{json, token};
+use super::{authorize, control, discovery, json, token};
 
+pub(crate) const AUTHORIZE: &str = "/oauth/authorize";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const REVOKE: &str = "/oauth/revoke";
+pub(crate) const USERINFO: &str = "/oauth/userinfo";
+pub(crate) const JWKS: &str = "/oauth/jwks";
 
 /// The authorization server; with the API too, if that has no port of its own.
-pub(crate) fn auth(shared: Arc<Shared>, with_api: bool) -> Router {
-    let router = Router::new()
+pub(crate) fn auth(shared: Arc<Shared>, options: &RunOptions) -> Router {
+    let mut router = Router::new()
+        .route(AUTHORIZE, get(authorize::authorize).post(authorize::authorize))
         .route(TOKEN, post(token::token))
         .route(REVOKE, post(token::revoke))
+        .route(USERINFO, get(discovery::userinfo).post(discovery::userinfo))
+        .route(JWKS, get(discovery::jwks))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::metadata),
+        )
+        .route("/.well-known/openid-configuration", get(discovery::metadata))
         .merge(json_routes());
-    let router = if with_api {
-        router.merge(api_routes())
-    } else {
-        router
-    };
-    router.with_state(Here {
-        shared,
-        origin: Origin::Auth,
-    })
+    if options.control {
+        router = router.merge(control::routes());
+    }
+    if options.api_port.is_none() {
+        router = router.merge(api_routes());
+    }
+    finish(router, shared, Origin::Auth, options)
 }
 
 /// The API on a port of its own, or the stranger, which is an API that no token belongs to.
-pub(crate) fn api(shared: Arc<Shared>, origin: Origin) -> Router {
+pub(crate) fn api(shared: Arc<Shared>, origin: Origin, options: &RunOptions) -> Router {
     let router = match origin {
         Origin::Stranger => api_routes(),
         Origin::Auth | Origin::Api => api_routes().merge(json_routes()),
     };
+    finish(router, shared, origin, options)
+}
+
+fn finish(router: Router<Here>, shared: Arc<Shared>, origin: Origin, options: &RunOptions) -> Router {
+    let router = match &options.cors {
+        Some(cors) => router.layer(cors_layer(cors)),
+        None => router,
+    };
     router.with_state(Here { shared, origin })
+}
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let exposed: Vec<HeaderName> = cors.expose.iter().filter_map(|name| name.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_credentials(true)
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
 }
 
 fn api_routes() -> Router<Here> {

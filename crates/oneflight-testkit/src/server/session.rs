@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::grants::{Pair, Terms, TokenId};
+use super::family::TokenId;
+use super::grants::{Pair, Terms};
 
 /// The client that sessions belong to unless the test says otherwise.
 pub(crate) const DEFAULT_CLIENT: &str = "app";

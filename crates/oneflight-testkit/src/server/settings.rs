@@ -53,6 +53,10 @@ pub struct Settings {
     pub required_scope: Option<String>,
     /// Whether the API answers 401 whatever the token. Default: `false`.
     pub reject_everything: bool,
+    /// What the user says at the authorization endpoint. Default: [`Consent::Granted`].
+    pub consent: Consent,
+    /// What the token endpoint makes of the `Accept` header. Default: [`AcceptPolicy::Respected`].
+    pub accept: AcceptPolicy,
     /// The password that `POST /api/auth/login` accepts, for any user. Default: `"password"`.
     pub password: String,
     /// The status with which the JSON endpoints refuse a dead refresh token. Default: 401.
@@ -74,6 +78,8 @@ impl Default for Settings {
             challenge: Challenge::Rfc6750,
             required_scope: None,
             reject_everything: false,
+            consent: Consent::Granted,
+            accept: AcceptPolicy::Respected,
             password: "password".to_owned(),
             json_refusal_status: 401,
         }
@@ -144,6 +150,30 @@ pub enum OldAccessTokens {
     Live,
     /// They die at once: requests in flight are refused.
     Die,
+}
+
+/// What the user says at the authorization endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Consent {
+    /// Yes, at once.
+    Granted,
+    /// No: `access_denied`.
+    Denied,
+}
+
+/// What the token endpoint makes of the `Accept` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AcceptPolicy {
+    /// JSON, whatever is accepted.
+    Ignored,
+    /// JSON; a request that does not accept it is answered 400 with an HTML page, unprocessed.
+    Respected,
+    /// A form, unless JSON is named in `Accept`.
+    FormByDefault,
 }
 
 /// How token answers spell `expires_in` (RFC 6749 §5.1), or `expiresIn`.

@@ -1,47 +1,82 @@
 //! What all connections of a server share.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::clients::Client;
+use super::codes::Codes;
+use super::conn::Order;
+use super::control::ControlGates;
 use super::counters::{ApiRequest, Counters, RefreshRequest};
-use super::fault::Script;
 use super::gate::Gates;
-use super::grants::Grants;
+use super::grants::{Grants, Pair, Terms};
+use super::log::{Event, What};
+use super::script::Script;
 use super::settings::Settings;
 use crate::clock::Clock;
 
-/// How many requests of each kind are remembered; older ones are forgotten first.
-pub(crate) const REMEMBERED_REQUESTS: usize = 100_000;
+/// How many requests of each kind, and events, are remembered; older ones are forgotten first.
+pub(crate) const REMEMBERED: usize = 50_000;
 
 /// The state behind one lock, which is never held across an await.
 #[derive(Debug)]
 pub(crate) struct State {
+    clock: Clock,
+    started: Instant,
     pub(crate) settings: Settings,
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) grants: Grants,
+    pub(crate) codes: Codes,
     pub(crate) script: Script,
     pub(crate) counters: Counters,
     pub(crate) api_requests: Remembered<ApiRequest>,
     pub(crate) refresh_requests: Remembered<RefreshRequest>,
+    pub(crate) events: Remembered<Event>,
     pub(crate) refuse_connections: u64,
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, clients: BTreeMap<String, Client>) -> Self {
+    fn new(clock: Clock, settings: Settings, clients: BTreeMap<String, Client>) -> Self {
         Self {
+            clock,
+            started: Instant::now(),
             settings,
             clients,
             grants: Grants::default(),
+            codes: Codes::default(),
             script: Script::default(),
             counters: Counters::default(),
             api_requests: Remembered::default(),
             refresh_requests: Remembered::default(),
+            events: Remembered::default(),
             refuse_connections: 0,
         }
+    }
+
+    /// Remembers that something happened now.
+    pub(crate) fn log(&mut self, what: What) {
+        let event = Event {
+            number: self.events.next(),
+            at_ms: millis(self.clock.unix()),
+            elapsed_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            what,
+        };
+        self.events.push(event);
+    }
+
+    /// Begins a family.
+    pub(crate) fn sign_in(&mut self, terms: Terms, now: Duration) -> Pair {
+        let subject = terms.subject.clone();
+        let pair = self.grants.sign_in(terms, now, &self.settings);
+        self.log(What::SignedIn {
+            token: pair.id,
+            subject,
+        });
+        pair
     }
 
     /// The counters, with what the grants count themselves.
@@ -81,7 +116,7 @@ impl<T: Clone> Remembered<T> {
 
     pub(crate) fn push(&mut self, item: T) -> u64 {
         let number = self.next();
-        if self.items.len() == REMEMBERED_REQUESTS {
+        if self.items.len() == REMEMBERED {
             self.items.pop_front();
             self.first += 1;
         }
@@ -95,7 +130,14 @@ impl<T: Clone> Remembered<T> {
     }
 
     pub(crate) fn all(&self) -> Vec<T> {
-        self.items.iter().cloned().collect()
+        self.after(0)
+    }
+
+    /// Those with a higher number.
+    pub(crate) fn after(&self, number: u64) -> Vec<T> {
+        let skip = (number + 1).saturating_sub(self.first);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        self.items.iter().skip(skip).cloned().collect()
     }
 }
 
@@ -114,17 +156,26 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) hung: Notify,
     pub(crate) origins: OnceLock<Origins>,
+    /// Gates that were closed through the control plane.
+    pub(crate) control_gates: ControlGates,
+    /// To the listeners that can go offline.
+    pub(crate) listeners: OnceLock<Vec<mpsc::Sender<Order>>>,
+    life: Mutex<Option<watch::Sender<u64>>>,
     state: Mutex<State>,
     changed: watch::Sender<()>,
 }
 
 impl Shared {
-    pub(crate) fn new(clock: Clock, state: State) -> Self {
+    pub(crate) fn new(clock: Clock, settings: Settings, clients: BTreeMap<String, Client>) -> Self {
+        let state = State::new(clock.clone(), settings, clients);
         Self {
             clock,
             gates: Gates::default(),
             hung: Notify::new(),
             origins: OnceLock::new(),
+            control_gates: ControlGates::default(),
+            listeners: OnceLock::new(),
+            life: Mutex::new(Some(watch::Sender::new(0))),
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
         }
@@ -141,7 +192,14 @@ impl Shared {
 
     /// Changes the state, and wakes those that wait for a change.
     pub(crate) fn write<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.lock());
+        let result = {
+            let mut state = self.lock();
+            let result = change(&mut state);
+            for (family, death) in state.grants.take_deaths() {
+                state.log(What::FamilyDied { family, death });
+            }
+            result
+        };
         self.changed.send_replace(());
         result
     }
@@ -163,7 +221,46 @@ impl Shared {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+        millis(self.now())
+    }
+
+    fn life(&self) -> MutexGuard<'_, Option<watch::Sender<u64>>> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server's life, to be watched; `None` when it is over.
+    pub(crate) fn alive(&self) -> Option<watch::Receiver<u64>> {
+        self.life().as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Ends the server's life: all listeners, connections and handlers.
+    pub(crate) fn stop(&self) {
+        drop(self.life().take());
+    }
+
+    pub(crate) async fn go_offline(&self) -> io::Result<()> {
+        self.order(Order::GoOffline).await?;
+        if let Some(life) = &*self.life() {
+            life.send_modify(|epoch| *epoch += 1);
+        }
+        self.write(|state| state.log(What::WentOffline));
+        Ok(())
+    }
+
+    pub(crate) async fn go_online(&self) -> io::Result<()> {
+        self.order(Order::GoOnline).await?;
+        self.write(|state| state.log(What::WentOnline));
+        Ok(())
+    }
+
+    async fn order(&self, order: fn(oneshot::Sender<io::Result<()>>) -> Order) -> io::Result<()> {
+        let gone = || io::Error::new(io::ErrorKind::NotConnected, "the server was shut down");
+        for listener in self.listeners.get().into_iter().flatten() {
+            let (answer, answered) = oneshot::channel();
+            listener.send(order(answer)).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())??;
+        }
+        Ok(())
     }
 
     pub(crate) fn origins(&self) -> &Origins {
@@ -171,4 +268,23 @@ impl Shared {
             .get()
             .expect("set before the first connection is accepted")
     }
+
+    /// Ends access tokens issued so far, of one family or of all.
+    pub(crate) fn expire_access_tokens(&self, family: Option<u64>) {
+        self.write(|state| {
+            state.grants.expire_access(family);
+            state.log(What::AccessTokensExpired { family });
+        });
+    }
+
+    /// Moves the clock.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        let by_ms = millis(by);
+        self.write(|state| state.log(What::ClockAdvanced { by_ms }));
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,18 +1,20 @@
 //! The handle that tests hold.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::builder::{Builder, StartError};
-use super::conn::Order;
 use super::counters::{ApiRequest, Counters, RefreshRequest};
+use super::family::{Death, FamilyReport};
 use super::fault::{Fault, Point};
 use super::gate::{Gate, Hold};
-use super::grants::{Death, FamilyReport};
+
+use super::log::{Event, What};
 use super::routes;
+use super::run::RunOptions;
 use super::session::{IssuedSession, SessionTerms};
 use super::settings::{Rotation, Settings};
 use super::shared::Shared;
@@ -49,38 +51,38 @@ pub struct TestServer {
     running: Arc<Running>,
 }
 
-/// What keeps the server alive.
+/// Stops the server when the last handle is gone.
 #[derive(Debug)]
 struct Running {
-    life: Mutex<Option<watch::Sender<u64>>>,
-    orders: Vec<mpsc::Sender<Order>>,
-    /// Keeps the stranger listening, who never goes offline.
-    _strangers: Vec<mpsc::Sender<Order>>,
-    all_done: tokio::sync::Mutex<mpsc::Receiver<()>>,
+    shared: Arc<Shared>,
+    all_done: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
 }
 
 impl TestServer {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        life: watch::Sender<u64>,
-        orders: Vec<mpsc::Sender<Order>>,
-        strangers: Vec<mpsc::Sender<Order>>,
-        all_done: mpsc::Receiver<()>,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, all_done: mpsc::Receiver<()>) -> Self {
+        let running = Running {
+            shared: shared.clone(),
+            all_done: Mutex::new(all_done),
+        };
         Self {
             shared,
-            running: Arc::new(Running {
-                life: Mutex::new(Some(life)),
-                orders,
-                _strangers: strangers,
-                all_done: tokio::sync::Mutex::new(all_done),
-            }),
+            running: Arc::new(running),
         }
+    }
+
+    pub(crate) fn alive(&self) -> Option<watch::Receiver<u64>> {
+        self.shared.alive()
     }
 
     /// Describes a server to be started.
     pub fn builder() -> Builder {
-        Builder::new()
+        Builder::from(RunOptions::default())
     }
 
     /// Starts a server on a free port, with strict rotation.
@@ -93,14 +95,11 @@ impl TestServer {
     }
 
     /// Stops the server for all its handles: ends all connections and waits until they are over.
+    /// Cancel safe.
     pub async fn shutdown(&self) {
-        drop(self.life().take());
+        self.shared.stop();
         // Nobody sends: it ends when the last connection drops its sender.
         let _ = self.running.all_done.lock().await.recv().await;
-    }
-
-    fn life(&self) -> std::sync::MutexGuard<'_, Option<watch::Sender<u64>>> {
-        self.running.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ---- where it is -------------------------------------------------------------------------
@@ -139,6 +138,21 @@ impl TestServer {
     /// The revocation endpoint (RFC 7009).
     pub fn revocation_url(&self) -> String {
         format!("{}{}", self.issuer(), routes::REVOKE)
+    }
+
+    /// The authorization endpoint (RFC 6749 §3.1).
+    pub fn authorization_url(&self) -> String {
+        format!("{}{}", self.issuer(), routes::AUTHORIZE)
+    }
+
+    /// The OpenID userinfo endpoint.
+    pub fn userinfo_url(&self) -> String {
+        format!("{}{}", self.issuer(), routes::USERINFO)
+    }
+
+    /// A URL of the control plane: `/_control` and `path`.
+    pub fn control_url(&self, path: &str) -> String {
+        format!("{}/_control{path}", self.issuer())
     }
 
     /// The JSON login: `POST {"username", "password"}`.
@@ -182,21 +196,18 @@ impl TestServer {
     pub fn issue_session_with(&self, terms: SessionTerms) -> IssuedSession {
         let now = self.shared.now();
         let client = terms.0.client.clone();
-        let pair = self
-            .shared
-            .write(|state| state.grants.sign_in(terms.0, now, &state.settings));
+        let pair = self.shared.write(|state| state.sign_in(terms.0, now));
         IssuedSession::new(pair, client)
     }
 
     /// Ends all access tokens issued so far; refresh tokens live on.
     pub fn expire_access_tokens(&self) {
-        self.shared.write(|state| state.grants.expire_access(None));
+        self.shared.expire_access_tokens(None);
     }
 
     /// Ends the access tokens of one family issued so far.
     pub fn expire_access_tokens_of(&self, family: u64) {
-        self.shared
-            .write(|state| state.grants.expire_access(Some(family)));
+        self.shared.expire_access_tokens(Some(family));
     }
 
     /// Ends a family: none of its tokens works any more.
@@ -224,7 +235,7 @@ impl TestServer {
 
     /// Moves the server's time forward.
     pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        self.shared.advance(by);
     }
 
     /// The settings now.
@@ -234,7 +245,10 @@ impl TestServer {
 
     /// Changes settings; what is asked from now on is answered by them.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) {
-        self.shared.write(|state| change(&mut state.settings));
+        self.shared.write(|state| {
+            change(&mut state.settings);
+            state.log(What::SettingsChanged);
+        });
     }
 
     /// Changes the rotation.
@@ -300,11 +314,7 @@ impl TestServer {
     ///
     /// If the server was shut down, or the system denies the socket that reserves the port.
     pub async fn go_offline(&self) -> io::Result<()> {
-        self.order(Order::GoOffline).await?;
-        if let Some(life) = &*self.life() {
-            life.send_modify(|epoch| *epoch += 1);
-        }
-        Ok(())
+        self.shared.go_offline().await
     }
 
     /// Listens again on the same ports.
@@ -313,17 +323,7 @@ impl TestServer {
     ///
     /// If the server was shut down, or the system denies the port.
     pub async fn go_online(&self) -> io::Result<()> {
-        self.order(Order::GoOnline).await
-    }
-
-    async fn order(&self, order: fn(oneshot::Sender<io::Result<()>>) -> Order) -> io::Result<()> {
-        let gone = || io::Error::new(io::ErrorKind::NotConnected, "the server was shut down");
-        for orders in &self.running.orders {
-            let (answer, answered) = oneshot::channel();
-            orders.send(order(answer)).await.map_err(|_| gone())?;
-            answered.await.map_err(|_| gone())??;
-        }
-        Ok(())
+        self.shared.go_online().await
     }
 
     // ---- what it saw -------------------------------------------------------------------------
@@ -333,14 +333,26 @@ impl TestServer {
         self.shared.read(|state| state.snapshot())
     }
 
-    /// Requests to the API so far, oldest first; of more than 100,000 the last.
+    /// Requests to the API so far, oldest first; of more than 50,000 the last.
     pub fn api_requests(&self) -> Vec<ApiRequest> {
         self.shared.read(|state| state.api_requests.all())
     }
 
-    /// Refreshes asked for so far, oldest first; of more than 100,000 the last.
+    /// Refreshes asked for so far, oldest first; of more than 50,000 the last.
     pub fn refresh_requests(&self) -> Vec<RefreshRequest> {
         self.shared.read(|state| state.refresh_requests.all())
+    }
+
+    /// Everything that happened so far, oldest first; of more than 50,000 events the last.
+    pub fn events(&self) -> Vec<Event> {
+        self.shared.read(|state| state.events.all())
+    }
+
+    /// The events after the one with this number, waiting for the first. Cancel safe.
+    pub async fn next_events(&self, after: u64) -> Vec<Event> {
+        self.shared
+            .wait(|state| Some(state.events.after(after)).filter(|events| !events.is_empty()))
+            .await
     }
 
     /// Waits until the counters are as wanted, and returns them. Cancel safe.

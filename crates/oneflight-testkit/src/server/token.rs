@@ -1,17 +1,25 @@
 //! The token endpoint (RFC 6749 §3.2) and revocation (RFC 7009).
 
+use std::time::Duration;
+
 use axum::extract::{Request, State as Extract};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::api::Here;
+use super::clients::Client;
+use super::codes::CodeRefusal;
 use super::counters::{RefreshRequest, Via};
 use super::exchange::{Task, exchange};
+use super::family::Death;
 use super::fault::Point;
 use super::form::{self, Form};
 use super::grants::{Pair, Refreshed, Refusal, Terms};
+use super::id_token;
+use super::log::What;
 use super::reply::Reply;
+use super::settings::AcceptPolicy;
 use super::shared::{Shared, State};
 
 /// `POST /oauth/token`
@@ -29,7 +37,9 @@ pub(crate) async fn token(Extract(here): Extract<Here>, request: Request) -> Res
         .is_ok_and(|form| form.one("grant_type") == Some("refresh_token"));
     if !is_refresh {
         let answer = |_| match form {
-            Ok(form) => grant(shared, &head.headers, &form).not_cacheable(),
+            Ok(form) => answered(shared, &head.headers, |shared| {
+                grant(shared, &head.headers, &form)
+            }),
             Err(reply) => reply.not_cacheable(),
         };
         return exchange(shared, &[Point::Token], path, answer).await.response;
@@ -37,11 +47,45 @@ pub(crate) async fn token(Extract(here): Extract<Here>, request: Request) -> Res
     let form = form.unwrap_or_default();
     let number = begin_refresh(shared, &head.headers, &form);
     let outcome = exchange(shared, &[Point::Refresh, Point::Token], path, |task| {
-        refresh(shared, &head.headers, &form, number, task).not_cacheable()
+        answered(shared, &head.headers, |shared| {
+            refresh(shared, &head.headers, &form, number, task)
+        })
     })
     .await;
     end_refresh(shared, number, outcome.status);
     outcome.response
+}
+
+/// Does the work if its answer can be accepted, and writes it as the settings say.
+fn answered(shared: &Shared, headers: &HeaderMap, work: impl FnOnce(&Shared) -> Reply) -> Reply {
+    let policy = shared.read(|state| state.settings.accept);
+    if policy == AcceptPolicy::Respected && !accepts_json(headers, true) {
+        let html = "<!doctype html><title>Bad request</title><p>This answers application/json only.</p>\n";
+        return Reply::text(StatusCode::BAD_REQUEST, "text/html; charset=utf-8", html).not_cacheable();
+    }
+    let reply = work(shared).not_cacheable();
+    match policy {
+        AcceptPolicy::FormByDefault if !accepts_json(headers, false) => reply.into_form(),
+        _ => reply,
+    }
+}
+
+/// Whether `Accept` allows JSON, or leaves it open and `by_default` says that this is enough.
+fn accepts_json(headers: &HeaderMap, by_default: bool) -> bool {
+    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return by_default;
+    }
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter(|range| !range.replace(' ', "").ends_with(";q=0"))
+        .filter_map(|range| range.split(';').next())
+        .any(|range| match range.trim().to_ascii_lowercase().as_str() {
+            "application/json" | "application/*" => true,
+            "*/*" => by_default,
+            _ => false,
+        })
 }
 
 fn begin_refresh(shared: &Shared, headers: &HeaderMap, form: &Form) -> u64 {
@@ -75,6 +119,11 @@ pub(crate) fn note_refresh(
             status: None,
         };
         more(&mut entry);
+        state.log(What::RefreshArrived {
+            request: entry.number,
+            token: entry.token,
+            via,
+        });
         state.refresh_requests.push(entry)
     })
 }
@@ -88,6 +137,10 @@ pub(crate) fn end_refresh(shared: &Shared, number: u64, status: Option<u16>) {
         if let Some(entry) = state.refresh_requests.get_mut(number) {
             entry.status = status;
         }
+        state.log(What::RefreshAnswered {
+            request: number,
+            status,
+        });
     });
 }
 
@@ -105,7 +158,7 @@ fn refresh(shared: &Shared, headers: &HeaderMap, form: &Form, number: u64, task:
             return form::invalid_request("refresh_token is missing");
         };
         match trade(state, token, &client.id, form.one("scope"), now, task) {
-            Ok(pair) => answer(state, &pair, &form.all("resource"), &form.all("audience")),
+            Ok(pair) => answer(state, &shared.origins().auth, &client, &pair, form, now),
             Err(Refusal::Scope) => Reply::oauth_error(
                 StatusCode::BAD_REQUEST,
                 "invalid_scope",
@@ -122,7 +175,7 @@ pub(crate) fn trade(
     token: &str,
     client: &str,
     scope: Option<&str>,
-    now: std::time::Duration,
+    now: Duration,
     task: Task,
 ) -> Result<Pair, Refusal> {
     if task == Task::Repeat {
@@ -143,9 +196,19 @@ pub(crate) fn trade(
         Err(refusal) => Err(refusal),
     };
     match &pair {
-        Ok(_) => state.counters.refreshes_granted += 1,
-        Err(Refusal::Scope) => {}
-        Err(_) => state.counters.refreshes_refused += 1,
+        Ok(pair) => {
+            state.counters.refreshes_granted += 1;
+            state.log(What::RefreshGranted { token: pair.id });
+        }
+        Err(refusal) => {
+            state.counters.refreshes_refused += u64::from(*refusal != Refusal::Scope);
+            if let (Refusal::Reused, Some(token)) = (refusal, state.grants.refresh_id(token)) {
+                state.log(What::ReuseDetected { token });
+            }
+            state.log(What::RefreshRefused {
+                why: why(*refusal).to_owned(),
+            });
+        }
     }
     pair
 }
@@ -163,7 +226,7 @@ pub(crate) fn why(refusal: Refusal) -> &'static str {
 }
 
 /// A token answer (RFC 6749 §5.1).
-pub(crate) fn answer(state: &State, pair: &Pair, resource: &[String], audience: &[String]) -> Reply {
+fn answer(state: &State, issuer: &str, client: &Client, pair: &Pair, form: &Form, now: Duration) -> Reply {
     let mut body = Map::new();
     body.insert("access_token".into(), pair.access.as_ref().into());
     body.insert("token_type".into(), "Bearer".into());
@@ -176,14 +239,41 @@ pub(crate) fn answer(state: &State, pair: &Pair, resource: &[String], audience: 
     if !pair.scope.is_empty() {
         body.insert("scope".into(), pair.scope.as_str().into());
     }
-    for (name, values) in [("resource", resource), ("audience", audience)] {
-        match values {
+    let openid = pair.scope.split_ascii_whitespace().any(|one| one == "openid");
+    if let Some(terms) = state.grants.terms(pair.id.family).filter(|_| openid) {
+        body.insert(
+            "id_token".into(),
+            id_token::make(client, terms, pair, issuer, now).into(),
+        );
+    }
+    for name in ["resource", "audience"] {
+        match form.all(name).as_slice() {
             [] => {}
             [one] => drop(body.insert(name.into(), one.as_str().into())),
             several => drop(body.insert(name.into(), several.into())),
         }
     }
     Reply::json(StatusCode::OK, Value::Object(body))
+}
+
+/// RFC 6749 §4.1.3
+fn code_grant(state: &mut State, issuer: &str, client: &Client, form: &Form, now: Duration) -> Reply {
+    let Some(code) = form.one("code") else {
+        return form::invalid_request("code is missing");
+    };
+    let (redirect_uri, verifier) = (form.one("redirect_uri"), form.one("code_verifier"));
+    let refused = |why| Reply::oauth_error(StatusCode::BAD_REQUEST, "invalid_grant", why);
+    let terms = match state.codes.check(code, &client.id, redirect_uri, verifier, now) {
+        Ok(found) => found.terms.clone(),
+        Err(CodeRefusal::Invalid(why)) => return refused(why),
+        Err(CodeRefusal::Replayed(family)) => {
+            state.grants.kill(family, Death::CodeReplayed);
+            return refused("the code was used before");
+        }
+    };
+    let pair = state.sign_in(terms, now);
+    state.codes.spend(code, pair.id.family);
+    answer(state, issuer, client, &pair, form, now)
 }
 
 /// The grants that begin a family.
@@ -203,15 +293,16 @@ fn grant(shared: &Shared, headers: &HeaderMap, form: &Form) -> Reply {
             Some("client_credentials") => {
                 let terms = Terms {
                     subject: client.id.clone(),
-                    client: client.id,
+                    client: client.id.clone(),
                     scope: form.one("scope").unwrap_or_default().to_owned(),
                     resource: form.all("resource"),
                     audience: form.all("audience"),
                     ..Terms::default()
                 };
-                let pair = state.grants.sign_in(terms, now, &state.settings);
-                answer(state, &pair, &form.all("resource"), &form.all("audience"))
+                let pair = state.sign_in(terms, now);
+                answer(state, &shared.origins().auth, &client, &pair, form, now)
             }
+            Some("authorization_code") => code_grant(state, &shared.origins().auth, &client, form, now),
             Some(_) => Reply::oauth_error(
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
@@ -251,8 +342,9 @@ fn revoked(shared: &Shared, headers: &HeaderMap, form: &Form) -> Reply {
         };
         let reach = state.settings.revocation;
         // A token that is not one of this client's is answered in the same way (RFC 7009 §2.2).
-        if state.grants.revoke(token, &client.id, reach).is_some() {
+        if let Some(token) = state.grants.revoke(token, &client.id, reach) {
             state.counters.revocations += 1;
+            state.log(What::Revoked { token });
         }
         Reply::empty(StatusCode::OK)
     })

@@ -24,6 +24,11 @@ pub(crate) fn refresh(shape: &TokenShape) -> Arc<str> {
     text(shape.length).into()
 }
 
+/// An authorization code.
+pub(crate) fn code() -> String {
+    text(43)
+}
+
 fn text(length: usize) -> String {
     let length = length.max(SHORTEST_TOKEN_BYTES);
     let mut bytes = vec![0; length.div_ceil(4) * 3];
