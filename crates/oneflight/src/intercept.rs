@@ -4,9 +4,14 @@
 //! 1. [`Session::attach`] decides: leave the request alone, send it with this header, or wait for a token first.
 //! 2. [`Session::authorization`] waits.
 //! 3. [`judge`] decides whether an answer is a refusal that a renewal can help against.
-//! 4. [`Session::newer_than`] demands a newer token than the one refused; the request is sent once more.
-//! 5. Every other answer is handed back untouched. A 401 that could have been replayed, but was not, is marked with
-//!    [`Unreplayed`]; a renewal that failed is a [`RenewalFailed`], which keeps the 401.
+//! 4. [`Session::after_refusal`] demands a newer token than the one refused; the request is sent once more.
+//! 5. Every other answer is handed back untouched. A 401 that a renewal could have helped against, but whose request
+//!    was not sent again, is marked with [`Unreplayed`]; a renewal that failed is a [`RenewalFailed`], which keeps the
+//!    401.
+//!
+//! A request that cannot be sent again, because its body is a stream, has no second chance: before it is sent,
+//! [`Session::renew_if_due`] renews what is about to expire, and after a refusal
+//! [`Session::renew_for_the_next`] begins the renewal that it calls for.
 //!
 //! Requests speak to interceptors through their extensions: [`OptOut`], [`NoReplay`], and a [`Session`] of their own
 //! where one client serves many users.
@@ -14,6 +19,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use futures_util::FutureExt as _;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, StatusCode, Uri};
 use oneflight_core::challenge::{Challenges, Refusal, SentCredential, refusal};
@@ -21,7 +27,7 @@ use oneflight_core::challenge::{Challenges, Refusal, SentCredential, refusal};
 pub use oneflight_core::challenge::{NotRenewable, grpc_refusal};
 
 use crate::session::Authorization;
-use crate::{Action, Error, Session};
+use crate::{Action, Error, Session, Stamp};
 
 /// What to do with a request before it is sent.
 #[derive(Debug, Clone)]
@@ -61,6 +67,51 @@ impl Session {
             None => Attachment::Wait,
         }
     }
+
+    /// Demands a newer token than the one refused, and says what is to become of the request.
+    ///
+    /// # Cancel safety
+    /// Dropping this leaves the renewal under way.
+    pub async fn after_refusal(&self, refused: Stamp, on_failure: OnFailure) -> AfterRefusal {
+        match self.newer_than(refused).await {
+            Ok(token) => AfterRefusal::Replay(token.authorization()),
+            Err(Error::RejectionBudget { .. }) => AfterRefusal::HandBack(UnreplayedReason::RejectionBudget),
+            Err(error) => match on_failure {
+                OnFailure::Error => AfterRefusal::Fail(error),
+                OnFailure::HandBack => AfterRefusal::HandBack(UnreplayedReason::RenewalFailed(error)),
+            },
+        }
+    }
+
+    /// Begins the renewal that a refusal calls for, if nobody has, without waiting for it: the refused request is not
+    /// sent again, but the next one finds the new token.
+    pub fn renew_for_the_next(&self, refused: Stamp) {
+        // Asking once is enough: from then on the renewal is the driver's.
+        let _ = self.newer_than(refused).now_or_never();
+    }
+}
+
+/// What an interceptor does with a refusal if no newer token can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// It fails, with an error that says why and keeps the refusal.
+    #[default]
+    Error,
+    /// It hands the refusal back, marked with [`UnreplayedReason::RenewalFailed`].
+    HandBack,
+}
+
+/// What is to become of a request that was refused.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum AfterRefusal {
+    /// Send it once more, with this header.
+    Replay(Authorization),
+    /// Hand the refusal back, marked [`Unreplayed`] for this reason.
+    HandBack(UnreplayedReason),
+    /// Fail with a [`RenewalFailed`] that holds this error and the refusal.
+    Fail(Error),
 }
 
 /// Whether an answer to a request that carried our token is a refusal that a renewal can help against.
@@ -106,15 +157,15 @@ pub struct OptOut;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct NoReplay;
 
-/// A response extension: this 401 speaks of the token, yet the request was not sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A response extension: the API refuses the token, yet the request was not sent again.
+#[derive(Debug, Clone)]
 pub struct Unreplayed {
     /// Why not.
     pub reason: UnreplayedReason,
 }
 
 /// Why a refused request was not sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum UnreplayedReason {
     /// Its body was a stream, and is gone. The token is being renewed for the next request.
@@ -123,10 +174,13 @@ pub enum UnreplayedReason {
     BodyTooLong,
     /// The request, or the client, asked for no replays. The token is being renewed for the next request.
     OptedOut,
-    /// The answer came from another origin, to which the client had been redirected without the token.
+    /// The client had followed a redirect by itself, so the first server may have carried the request out before the
+    /// second refused the token. The token is being renewed for the next request.
     Redirected,
     /// The API refused so many fresh tokens that renewals because of refusals are paused.
     RejectionBudget,
+    /// The token could not be renewed, and the client asked for the refusal rather than for an error.
+    RenewalFailed(Error),
 }
 
 impl fmt::Display for UnreplayedReason {
@@ -135,8 +189,9 @@ impl fmt::Display for UnreplayedReason {
             Self::BodyIsAStream => "its body was a stream",
             Self::BodyTooLong => "its body is longer than what is kept for a replay",
             Self::OptedOut => "replays were opted out of",
-            Self::Redirected => "the answer came from another origin",
+            Self::Redirected => "a redirect had been followed, so it may have been carried out",
             Self::RejectionBudget => "the API refuses fresh tokens",
+            Self::RenewalFailed(error) => return write!(f, "no newer token could be had: {error}"),
         })
     }
 }
