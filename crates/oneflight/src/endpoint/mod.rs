@@ -3,7 +3,12 @@
 //! A [`TokenEndpoint`] does one exchange and says what the answer means. Those built in speak through an
 //! [`HttpExchange`], which any HTTP client can be made into.
 
+pub(crate) mod answer;
+mod client;
+mod function;
 mod http;
+mod json;
+mod oauth;
 pub(crate) mod url;
 
 use std::fmt;
@@ -14,9 +19,13 @@ use oneflight_core::{RefreshToken, TokenSet, WallTime};
 
 pub use oneflight_core::answer::{AnswerRules, Verdict};
 
+pub use self::client::ClientAuth;
+pub use self::function::{EndpointFn, endpoint_fn};
 pub use self::http::{
     DEFAULT_BODY_LIMIT_BYTES, ExchangeError, ExchangeFailure, ExchangeFn, HttpExchange, exchange_fn,
 };
+pub use self::json::{JsonBuilder, JsonEndpoint, JsonFields};
+pub use self::oauth::{ClientCredentials, OAuthBuilder, OAuthEndpoint};
 
 use crate::error::Source;
 use crate::{BoxFuture, Clock};
