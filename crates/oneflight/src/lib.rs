@@ -5,8 +5,10 @@
 //! [`Store`].
 
 pub mod clock;
+mod driver;
 pub mod endpoint;
 pub mod error;
+pub mod events;
 pub mod intercept;
 mod random;
 pub mod session;
@@ -17,11 +19,14 @@ use std::pin::Pin;
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use endpoint::{HttpExchange, TokenEndpoint};
 pub use error::{Action, ConfigError, Error};
-pub use oneflight_core::machine::{GrantKind, Policy, Renew, Stamp, Status};
+pub use oneflight_core::machine::{GrantKind, Policy, Renew, Stamp, Status, Swap};
 pub use oneflight_core::{
-    AccessToken, EndReason, Profile, RefreshToken, Secret, SessionId, TokenError, TokenSet, WallTime,
+    AccessToken, EndReason, MonoTime, Now, Profile, Record, RefreshToken, Secret, SessionId, Stored,
+    TokenError, TokenSet, Version, WallTime,
 };
-pub use session::{Session, SessionBuilder, SignedIn, SignedOut, Token};
+pub use session::{
+    Authorization, Closed, IntoTokens, JsonTokens, Session, SessionBuilder, SignedIn, SignedOut, Token,
+};
 pub use store::{MemoryStore, MemoryStores, Store, StoreError};
 
 /// What the methods of object-safe async traits return.

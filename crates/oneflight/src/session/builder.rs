@@ -1,20 +1,20 @@
 //! The settings of a session.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use oneflight_core::Profile;
-use oneflight_core::machine::{Policy, Renew, Snapshot, Status};
+use oneflight_core::machine::{Config, Machine, Policy, Renew};
 use oneflight_core::origin::AllowList;
+use oneflight_core::{HolderId, Profile};
 use tokio::runtime::Handle;
 
-use super::published::Published;
-use super::{Inner, Session, Shared};
+use super::Session;
+use super::inner::{Inner, Shared};
 use crate::endpoint::TokenEndpoint;
 use crate::endpoint::url::{self, PlainHttp};
 use crate::error::ConfigError;
-use crate::{Clock, MemoryStore, Store, SystemClock};
+use crate::{Clock, MemoryStore, Store, SystemClock, random};
 
 /// The settings of a session, all of them optional but the endpoint and the origins.
 #[derive(Default)]
@@ -27,6 +27,7 @@ pub struct SessionBuilder {
     plain_http: PlainHttp,
     policy: Policy,
     runtime: Option<Handle>,
+    lock_deadline: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -93,6 +94,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How long to wait for the store's lock while another holder has it. Default: the deadline of a request and two of
+    /// the store.
+    pub fn lock_deadline(mut self, deadline: Duration) -> Self {
+        self.lock_deadline = Some(deadline);
+        self
+    }
+
     /// Where the time is read. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -110,32 +118,79 @@ impl SessionBuilder {
     /// # Errors
     /// [`ConfigError`] names the setting and the next step.
     pub fn build(self) -> Result<Session, ConfigError> {
-        self.endpoint.ok_or(ConfigError::NoEndpoint)?;
-        let origins = match self.origins {
+        let shared = self.shared()?;
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        Ok(open(shared, store))
+    }
+
+    fn shared(&self) -> Result<Arc<Shared>, ConfigError> {
+        let endpoint = self.endpoint.clone().ok_or(ConfigError::NoEndpoint)?;
+        let origins = match &self.origins {
             Origins::Unset => return Err(ConfigError::EmptyAllowList),
             Origins::None => None,
-            Origins::Listed(listed) => Some(allow_list(&listed, self.plain_http)?),
+            Origins::Listed(listed) => Some(allow_list(listed, self.plain_http)?),
         };
-        let _store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-        let _runtime = match self.runtime {
-            Some(runtime) => runtime,
+        let runtime = match &self.runtime {
+            Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| ConfigError::NoRuntime)?,
         };
-        let published = Published::new(Snapshot {
-            generation: 0,
-            status: Status::Unknown,
-            current: None,
+        let mut policy = self.policy.clone();
+        policy.grant = endpoint.grant();
+        check_policy(&policy)?;
+        let lock_deadline = self.lock_deadline.unwrap_or_else(|| {
+            // Another holder may keep the lock for a whole request and the writes around it.
+            policy.request_deadline.saturating_add(policy.save_deadline * 2)
         });
-        Ok(Session {
-            inner: Arc::new(Inner {
-                published: ArcSwap::from_pointee(published),
-                shared: Arc::new(Shared {
-                    clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-                    origins,
-                }),
-            }),
-        })
+        Ok(Arc::new(Shared {
+            endpoint,
+            clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
+            origins,
+            policy: Arc::new(policy),
+            lock_deadline,
+            home: Mutex::new(runtime),
+        }))
     }
+}
+
+/// One session over one store.
+pub(crate) fn open(shared: Arc<Shared>, store: Arc<dyn Store>) -> Session {
+    let machine = Machine::new(Config {
+        policy: Arc::clone(&shared.policy),
+        holder: HolderId(random::bytes()),
+        seed: random::seed(),
+    });
+    Session::of(Inner::new(machine, shared, store))
+}
+
+fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
+    let parts = [
+        ("renew_factor", policy.renew_factor),
+        ("renew_jitter", policy.renew_jitter),
+    ];
+    for (setting, part) in parts {
+        if !(0.0..=1.0).contains(&part) {
+            return Err(ConfigError::BadPolicy {
+                setting,
+                value: part.to_string(),
+                range: "it is a part of the lifetime, between 0 and 1",
+            });
+        }
+    }
+    let deadlines = [
+        ("request_deadline", policy.request_deadline),
+        ("save_deadline", policy.save_deadline),
+        ("back_off_base", policy.back_off_base),
+    ];
+    for (setting, deadline) in deadlines {
+        if deadline.is_zero() {
+            return Err(ConfigError::BadPolicy {
+                setting,
+                value: "0 s".to_owned(),
+                range: "it must leave some time",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn allow_list(listed: &[String], plain_http: PlainHttp) -> Result<AllowList, ConfigError> {

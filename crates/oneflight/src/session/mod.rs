@@ -1,84 +1,157 @@
 //! The handle of a session.
 
 mod builder;
+mod inner;
 mod published;
+mod sign_in;
 mod token;
+mod wait;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use arc_swap::ArcSwap;
-use oneflight_core::machine::{Revocation, Stamp, Status};
-use oneflight_core::origin::AllowList;
-use oneflight_core::{SessionId, TokenSet};
+use oneflight_core::machine::{Demand, Outcome, Revocation, Stamp, Status};
+use oneflight_core::{EndReason, SessionId};
+use tokio::sync::Notify;
 
 pub use builder::SessionBuilder;
+pub(crate) use inner::{DriverState, Inner, Parked, State, Work};
+pub use sign_in::{IntoTokens, JsonTokens};
 pub use token::{Authorization, Token};
 
-use crate::{Clock, Error};
-use published::Published;
+use crate::driver;
+use crate::events::{Events, StatusChanges};
+use crate::{Error, random};
 
 /// One sign-in and what follows from it: hands out the access token, and renews it once, however many ask.
 ///
 /// Cheap to clone; clones are handles of the same session.
-#[derive(Clone)]
+///
+/// # The runtime
+/// Callers wait; the work is done by one task per session, which exists only while there is something to do. It runs on
+/// the tokio runtime in which the session was built, or on the one the builder was given, which needs its timers
+/// enabled. Callers may be on any runtime. If that runtime ends while work is under way, everybody who waits gets
+/// [`Error::RuntimeGone`]; what had been sent counts as lost, and a lock of the store is dropped. A later call moves the
+/// session to the runtime that the call is made on, so sessions in statics work across tests; without one, the error
+/// stays. Dropping the last handle lets work under way end first: a refresh whose callers all went away is still saved.
+///
+/// # Examples
+/// ```
+/// use oneflight::{JsonTokens, Session};
+/// # use oneflight::endpoint::{HttpExchange, OAuthEndpoint};
+///
+/// # async fn run(http: impl HttpExchange, response: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let session = Session::builder()
+///     .endpoint(OAuthEndpoint::builder("https://as.example/token", "my-client", http).build()?)
+///     .origins(["https://api.example.com"])
+///     .build()?;
+///
+/// session.sign_in(JsonTokens(response)).await?;
+/// let token = session.token().await?;
+/// // The API refused it?
+/// let newer = session.newer_than(token.stamp()).await?;
+/// # let _ = newer;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Session {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    published: ArcSwap<Published>,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    clock: Arc<dyn Clock>,
-    origins: Option<AllowList>,
-}
-
 impl Session {
     /// Begins the settings of a session.
-    #[must_use]
     pub fn builder() -> SessionBuilder {
         SessionBuilder::default()
     }
 
-    /// A token that may be sent now; waits for a renewal if there is none.
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        inner.handles.fetch_add(1, Ordering::AcqRel);
+        Self { inner }
+    }
+
+    /// A token that may be sent now. Does not wait while there is one; waits for the one renewal otherwise.
+    ///
+    /// To bound the wait, use [`tokio::time::timeout`]: the renewal goes on.
     ///
     /// # Errors
-    /// [`Error`] says what the caller can do.
+    /// [`Error::action`] says what the caller can do.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing for anybody else.
     pub async fn token(&self) -> Result<Token, Error> {
-        Err(Error::Closed)
+        let published = self.inner.published.load_full();
+        if let Some(live) = &published.live {
+            let now = self.inner.shared.clock.wall();
+            if live.is_usable(now) {
+                if live.is_due(now) {
+                    self.inner.ask_ahead(now.as_unix_millis());
+                }
+                return Token::new(published).ok_or(Error::Unsettled);
+            }
+        }
+        self.wait(Demand::Usable).await
     }
 
     /// The same, as what an interceptor needs.
     ///
     /// # Errors
-    /// [`Error`] says what the caller can do.
+    /// [`Error::action`] says what the caller can do.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing for anybody else.
     pub async fn authorization(&self) -> Result<Authorization, Error> {
         match self.ready() {
             Some(authorization) => Ok(authorization),
-            None => self.token().await.map(|token| token.authorization()),
+            None => self.wait(Demand::Usable).await.map(|token| token.authorization()),
         }
     }
 
-    /// A token of the same session, newer than the one with this stamp, which the API refused.
+    /// A token of the same session, newer than the one with this stamp, which the API refused. If there is one already,
+    /// does not wait, and renews nothing.
     ///
     /// # Errors
-    /// [`Error`] says what the caller can do.
+    /// [`Error::Replaced`] if another sign-in took its place: the request must not be sent as somebody else.
+    /// [`Error::action`] says what the caller can do about others.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing for anybody else.
     pub async fn newer_than(&self, refused: Stamp) -> Result<Token, Error> {
-        let _ = refused;
-        Err(Error::Closed)
+        let demand = Demand::NewerThan(refused);
+        match self.serving(demand, self.inner.published.load_full()) {
+            Some(token) => Ok(token),
+            None => self.wait(demand).await,
+        }
     }
 
-    /// What requests read now, usable or not. Never waits.
+    /// The token as requests read it now, usable or not; `None` while nobody is signed in, or the store was not read
+    /// yet. Never waits, and renews nothing.
     #[must_use]
     pub fn current(&self) -> Option<Token> {
         Token::new(self.inner.published.load_full())
     }
 
-    /// Renews ahead of time if a renewal is due, and waits for it: before a request that cannot be sent again.
-    pub async fn renew_if_due(&self) {}
+    /// Renews ahead of time if a renewal is due, and waits for it: before a request that cannot be sent again. A renewal
+    /// that fails shows when the token is asked for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing for anybody else.
+    pub async fn renew_if_due(&self) {
+        let demand = Demand::Due;
+        if self.serving(demand, self.inner.published.load_full()).is_none() {
+            // Whoever asks ahead of time is served with the old token as long as it lasts.
+            let _ = self.wait(demand).await;
+        }
+    }
+
+    /// Asks for a newer token than the refused one without waiting for it: for a request that cannot be sent again, so
+    /// that the next one has a good token.
+    pub fn renew_for_next(&self, refused: Stamp) {
+        let demand = Demand::NewerThan(refused);
+        if self.serving(demand, self.inner.published.load_full()).is_none() {
+            let _ = self.inner.demand(demand);
+        }
+    }
 
     /// Whether a URL of these parts may see the token. Never allocates.
     #[must_use]
@@ -87,27 +160,99 @@ impl Session {
         origins.is_some_and(|origins| origins.allows(scheme, host, port))
     }
 
-    /// Signs in.
+    /// Signs in: from now on requests are sent with these tokens, and whoever waits for those of another sign-in learns
+    /// that it was replaced.
     ///
     /// # Errors
-    /// [`Error`] says what the caller can do.
-    pub async fn sign_in(&self, tokens: TokenSet) -> Result<SignedIn, Error> {
-        let _ = tokens;
-        Err(Error::Closed)
-    }
-
-    /// Signs out: here at once, in the store and at the authorization server as soon as they can be reached.
-    pub async fn sign_out(&self) -> SignedOut {
-        SignedOut {
-            landed: false,
-            revocation: Revocation::NotOffered,
+    /// [`Error::BadToken`] if the tokens are none; [`Error::Replaced`] if another sign-in was quicker,
+    /// [`Error::SignedOut`] if a sign-out was.
+    ///
+    /// # Cancel safety
+    /// The sign-in takes effect with the first poll; dropping the future afterwards only means not to learn how it went.
+    pub async fn sign_in(&self, tokens: impl IntoTokens) -> Result<SignedIn, Error> {
+        let tokens = tokens.into_tokens(self.inner.shared.clock.wall())?;
+        let session = SessionId(random::bytes());
+        let receiver = self
+            .inner
+            .command(|machine, now| machine.sign_in(now, session, tokens));
+        let settled = self.settled(receiver).await?;
+        match settled.outcome {
+            Outcome::SignedIn { saved, .. } => Ok(SignedIn { session, saved }),
+            Outcome::Failed(failure) => Err(self.failed(failure, settled.source)),
+            Outcome::Ended { .. } => Err(Error::SignedOut(EndReason::SignOut)),
+            _ => Err(Error::Replaced),
         }
     }
 
-    /// What there is to say about the session.
+    /// Signs out: here at once, in the store and at the authorization server as soon as they can be reached.
+    ///
+    /// # Cancel safety
+    /// The sign-out takes effect here with the first poll; dropping the future afterwards only means not to learn how
+    /// the rest went.
+    pub async fn sign_out(&self) -> SignedOut {
+        let receiver = self.inner.command(|machine, now| machine.sign_out(now));
+        match self.settled(receiver).await.map(|settled| settled.outcome) {
+            Ok(Outcome::Ended { landed, revocation }) => SignedOut { landed, revocation },
+            _ => SignedOut {
+                landed: false,
+                revocation: Revocation::Failed,
+            },
+        }
+    }
+
+    /// What there is to say about the session. [`Status::Unknown`] until the store was read, which the first demand
+    /// does.
     #[must_use]
     pub fn status(&self) -> Status {
         self.inner.published.load().status
+    }
+
+    /// The status as a stream: first as it is, then each time it has changed.
+    pub fn status_changes(&self) -> StatusChanges {
+        StatusChanges::of(&self.inner)
+    }
+
+    /// What happens to the session from now on.
+    pub fn events(&self) -> Events {
+        Events::of(&self.inner)
+    }
+
+    /// Reads the store again: the process woke up, or something changed the store behind our back.
+    pub fn reload(&self) {
+        self.inner.input(|state, now| state.machine.reload(now));
+    }
+
+    /// Forgets the pause after a failure: the network is back, or the configuration is mended.
+    pub fn retry_now(&self) {
+        self.inner.input(|state, now| state.machine.retry_now(now));
+    }
+
+    /// Ends the session's work, not the session: no new attempt begins, and what is under way ends and is saved.
+    ///
+    /// # Cancel safety
+    /// No new attempt begins after the first poll; dropping the future afterwards only means not to wait.
+    pub async fn close(&self) -> Closed {
+        self.inner.input(|state, now| state.machine.close(now));
+        loop {
+            let rest = {
+                let mut state = self.inner.state();
+                let done = state.is_settled() || state.driver == DriverState::Absent;
+                if done || driver::is_within(&self.inner) {
+                    return Closed {
+                        unsaved: state.machine.has_unsaved(),
+                    };
+                }
+                Arc::clone(state.rest.get_or_insert_with(|| Arc::new(Notify::new())))
+            };
+            let rested = rest.notified();
+            tokio::pin!(rested);
+            rested.as_mut().enable();
+            // The driver takes the notifier away when it notifies: if it is still there, we are in time.
+            let in_time = matches!(&self.inner.state().rest, Some(current) if Arc::ptr_eq(current, &rest));
+            if in_time {
+                rested.await;
+            }
+        }
     }
 
     /// The hot path: one atomic load, one clock read, two comparisons, one header clone.
@@ -118,7 +263,27 @@ impl Session {
         if !live.is_usable(now) {
             return None;
         }
-        Some(live.authorization())
+        let authorization = live.authorization();
+        if live.is_due(now) {
+            drop(published);
+            self.inner.ask_ahead(now.as_unix_millis());
+        }
+        Some(authorization)
+    }
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.inner))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // A driver that only keeps the token fresh has nobody left to do it for.
+            self.inner.wake.notify_one();
+        }
     }
 }
 
@@ -148,4 +313,12 @@ pub struct SignedOut {
     pub landed: bool,
     /// What became of the refresh token at the authorization server.
     pub revocation: Revocation,
+}
+
+/// A session was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// A token set, a sign-in or a sign-out could not be stored. As long as the runtime lives it is tried again.
+    pub unsaved: bool,
 }

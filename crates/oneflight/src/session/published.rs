@@ -12,7 +12,6 @@ const NEVER: WallTime = WallTime::from_unix_millis(u64::MAX);
 
 /// The immutable view of a session that requests share.
 pub(crate) struct Published {
-    pub(crate) generation: u64,
     pub(crate) status: Status,
     pub(crate) live: Option<Live>,
 }
@@ -34,7 +33,6 @@ impl Published {
             current,
         } = snapshot;
         Self {
-            generation,
             status,
             live: current.map(|current| Live::new(generation, current)),
         }
