@@ -144,15 +144,6 @@ impl Session {
         }
     }
 
-    /// Asks for a newer token than the refused one without waiting for it: for a request that cannot be sent again, so
-    /// that the next one has a good token.
-    pub fn renew_for_next(&self, refused: Stamp) {
-        let demand = Demand::NewerThan(refused);
-        if self.serving(demand, self.inner.published.load_full()).is_none() {
-            let _ = self.inner.demand(demand);
-        }
-    }
-
     /// Whether a URL of these parts may see the token. Never allocates.
     #[must_use]
     pub fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {

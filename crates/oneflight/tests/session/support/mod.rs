@@ -1,6 +1,8 @@
 //! A scripted authorization server, a hostile store, and what tests of several files need of both.
-#![allow(dead_code, unused_imports, reason = "each test file uses its own part of it")]
-#![allow(clippy::unwrap_used, reason = "clippy knows test functions only, not their helpers")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows test functions only, not their helpers"
+)]
 
 pub mod server;
 pub mod store;

@@ -1,13 +1,11 @@
 //! One refresh, however many callers.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::server::Gate;
+use crate::support::{Answer, LIFETIME, World, settle};
 use futures_util::future::join_all;
 use oneflight::{Action, Error};
-use support::server::Gate;
-use support::{Answer, LIFETIME, World, settle};
 
 async fn refused_by(callers: usize) {
     let world = World::new();

@@ -1,0 +1,13 @@
+//! What a session does, in paused time, against a scripted server and a hostile store.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy's exception covers test functions, not their helpers"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests have callers, and those are tasks"
+)]
+#![allow(unreachable_pub, reason = "nothing reaches into a test")]
+
+mod single_flight;
+mod support;
