@@ -97,3 +97,20 @@ pub(crate) fn is_reset(error: &reqwest::Error) -> bool {
     }
     false
 }
+
+/// Starts a server with its defaults.
+pub(crate) async fn start() -> TestServer {
+    TestServer::start().await.expect("a server")
+}
+
+/// Sends a request and reads the whole answer.
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    Answer::read(request.send().await?).await
+}
+
+/// The parameters of a redirect's target.
+pub(crate) fn redirect(answer: &Answer) -> std::collections::HashMap<String, String> {
+    let target = answer.header("location").expect("a redirect");
+    let target = reqwest::Url::parse(target).expect("an absolute URL");
+    target.query_pairs().into_owned().collect()
+}

@@ -2,5 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api;
 mod client;
+mod control;
+mod faults;
+mod gates;
+mod json;
+mod load;
+mod network;
+mod oauth;
 mod rotation;
+mod shapes;
+mod sign_in;

@@ -2,13 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use oneflight_testkit::{Clock, Death, Fault, Hold, Point, Rotation, TestServer, TokenId};
+use oneflight_testkit::{Clock, Death, Fault, GraceReplay, Hold, Point, Rotation, TestServer, TokenId, What};
 
-use crate::client::{call, is_reset, refresh, refresh_json};
-
-async fn start() -> TestServer {
-    TestServer::start().await.expect("a server")
-}
+use crate::client::{call, is_reset, refresh, refresh_json, start};
 
 #[tokio::test]
 async fn a_refresh_rotates_and_both_access_tokens_work() {
@@ -167,4 +163,65 @@ async fn a_hanging_refresh_goes_on_when_released() {
     assert_eq!(server.counters().rotations, 0);
     server.release_hung();
     assert_eq!(hanging.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_grace_window_may_give_the_same_pair_again() {
+    let server = TestServer::builder()
+        .clock(Clock::virtual_at(UNIX_EPOCH))
+        .rotation(Rotation::Grace {
+            window: Duration::from_secs(30),
+            replay: GraceReplay::SamePair,
+        })
+        .start()
+        .await
+        .unwrap();
+    let session = server.issue_session();
+    let first = refresh(&server, session.refresh_token()).await.unwrap();
+    server.advance(Duration::from_secs(10));
+    let again = refresh(&server, session.refresh_token()).await.unwrap();
+    assert_eq!(
+        first.json(),
+        again.json(),
+        "with its full lifetime although time has passed"
+    );
+    let next = refresh(&server, &again.member("refresh_token")).await.unwrap();
+    assert_eq!(next.status, 200);
+    let counters = server.counters();
+    assert_eq!(
+        (counters.rotations, counters.replays, counters.refreshes_granted),
+        (2, 1, 3)
+    );
+}
+
+#[tokio::test]
+async fn a_refusing_server_refuses_reuse_and_lets_the_family_live() {
+    let server = TestServer::builder()
+        .rotation(Rotation::Refusing)
+        .start()
+        .await
+        .unwrap();
+    let session = server.issue_session();
+    let first = refresh(&server, session.refresh_token()).await.unwrap();
+    let again = refresh(&server, session.refresh_token()).await.unwrap();
+    assert_eq!(again.error(), "invalid_grant");
+    assert_eq!(server.counters().reuse_detected, 1);
+    let next = refresh(&server, &first.member("refresh_token")).await.unwrap();
+    assert_eq!(next.status, 200);
+}
+
+#[tokio::test]
+async fn a_family_can_be_revoked_and_the_log_says_why() {
+    let server = start().await;
+    let session = server.issue_session();
+    server.revoke_family(session.family());
+    assert_eq!(call(&server, &session.access_token).await.status, 401);
+    let answer = refresh(&server, session.refresh_token()).await.unwrap();
+    assert_eq!(answer.error(), "invalid_grant");
+    let died = What::FamilyDied {
+        family: 1,
+        death: Death::ByCommand,
+    };
+    assert!(server.events().iter().any(|event| event.what == died));
+    assert_eq!(server.counters().reuse_detected, 0);
 }
