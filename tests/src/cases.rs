@@ -1,0 +1,3 @@
+//! The cases, by the parts of docs/spec.md.
+
+pub mod single_flight;
