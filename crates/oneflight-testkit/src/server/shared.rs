@@ -135,7 +135,7 @@ impl<T: Clone> Remembered<T> {
 
     /// Those with a higher number.
     pub(crate) fn after(&self, number: u64) -> Vec<T> {
-        let skip = (number + 1).saturating_sub(self.first);
+        let skip = number.saturating_add(1).saturating_sub(self.first);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         self.items.iter().skip(skip).cloned().collect()
     }
@@ -287,4 +287,24 @@ impl Shared {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_keeps_its_numbers() {
+        let mut all = Remembered::default();
+        let count = REMEMBERED as u64 + 10;
+        for number in 1..=count {
+            assert_eq!(all.push(number), number);
+        }
+        assert_eq!(all.all().len(), REMEMBERED);
+        assert_eq!((all.all()[0], all.get_mut(10).copied()), (11, None));
+        assert_eq!(all.get_mut(11).copied(), Some(11));
+        assert_eq!(all.after(count - 2), [count - 1, count]);
+        assert!(all.after(count).is_empty() && all.after(u64::MAX - 1).is_empty());
+        assert_eq!(all.next(), count + 1);
+    }
 }

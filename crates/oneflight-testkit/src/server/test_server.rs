@@ -119,6 +119,12 @@ impl TestServer {
         format!("{}{path}", self.api_origin())
     }
 
+    /// A URL of the API that redirects to `target` with status 307, which keeps method and body.
+    pub fn redirect_url(&self, target: &str) -> String {
+        let to: String = form_urlencoded::byte_serialize(target.as_bytes()).collect();
+        self.api_url(&format!("/api/redirect?to={to}"))
+    }
+
     /// The URL at the origin where no token belongs.
     ///
     /// # Panics

@@ -224,3 +224,22 @@ async fn pages_of_other_origins_are_let_in_only_if_asked() {
     let answer = ask(&hiding).await.unwrap();
     assert_eq!(answer.header("access-control-expose-headers"), None);
 }
+
+#[tokio::test]
+async fn trailers_are_remembered_and_echoed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = start().await;
+    let token = server.issue_session().access_token;
+    let address = server.issuer().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let request = format!(
+        "POST /api/x HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         trailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 42\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains(r#""trailers":[["x-sum","42"]]"#), "{answer}");
+    let seen = server.api_requests().pop().unwrap();
+    assert_eq!(seen.trailers, [("x-sum".to_owned(), "42".to_owned())]);
+}
