@@ -74,7 +74,11 @@ impl Session {
     /// Dropping this leaves the renewal under way.
     pub async fn after_refusal(&self, refused: Stamp, on_failure: OnFailure) -> AfterRefusal {
         match self.newer_than(refused).await {
-            Ok(token) => AfterRefusal::Replay(token.authorization()),
+            Ok(token) => {
+                #[cfg(feature = "metrics")]
+                crate::metrics::replayed();
+                AfterRefusal::Replay(token.authorization())
+            }
             Err(Error::RejectionBudget { .. }) => AfterRefusal::HandBack(UnreplayedReason::RejectionBudget),
             Err(error) => match on_failure {
                 OnFailure::Error => AfterRefusal::Fail(error),

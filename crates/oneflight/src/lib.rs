@@ -10,8 +10,11 @@ pub mod endpoint;
 pub mod error;
 pub mod events;
 pub mod intercept;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod random;
 pub mod session;
+pub mod sessions;
 pub mod store;
 
 use std::pin::Pin;
@@ -24,9 +27,14 @@ pub use oneflight_core::{
     AccessToken, EndReason, MonoTime, Now, Profile, Record, RefreshToken, Secret, SessionId, Stored,
     TokenError, TokenSet, Version, WallTime,
 };
+#[cfg(feature = "oauth2")]
+pub use session::OAuth2Tokens;
+#[cfg(feature = "openidconnect")]
+pub use session::OpenIdTokens;
 pub use session::{
     Authorization, Closed, IntoTokens, JsonTokens, Session, SessionBuilder, SignedIn, SignedOut, Token,
 };
+pub use sessions::{RegistryFull, Sessions};
 pub use store::{MemoryStore, MemoryStores, Store, StoreError};
 
 /// What the methods of object-safe async traits return.

@@ -5,6 +5,7 @@
 
 pub(crate) mod answer;
 mod client;
+mod discovery;
 mod function;
 mod http;
 mod json;
@@ -20,6 +21,7 @@ use oneflight_core::{RefreshToken, TokenSet, WallTime};
 pub use oneflight_core::answer::{AnswerRules, Verdict};
 
 pub use self::client::ClientAuth;
+pub use self::discovery::{DiscoveryError, Metadata, discover};
 pub use self::function::{EndpointFn, endpoint_fn};
 pub use self::http::{
     DEFAULT_BODY_LIMIT_BYTES, ExchangeError, ExchangeFailure, ExchangeFn, HttpExchange, exchange_fn,

@@ -123,7 +123,8 @@ impl SessionBuilder {
         Ok(open(shared, store))
     }
 
-    fn shared(&self) -> Result<Arc<Shared>, ConfigError> {
+    /// The settings that many sessions may share, checked.
+    pub(crate) fn shared(&self) -> Result<Arc<Shared>, ConfigError> {
         let endpoint = self.endpoint.clone().ok_or(ConfigError::NoEndpoint)?;
         let origins = match &self.origins {
             Origins::Unset => return Err(ConfigError::EmptyAllowList),

@@ -69,6 +69,8 @@ pub(crate) struct State {
     pub(crate) trouble: Option<Source>,
     /// Who waits until nothing is under way.
     pub(crate) rest: Option<Arc<Notify>>,
+    /// When the last pause after a failure ends.
+    pause_until: MonoTime,
     latest: MonoTime,
 }
 
@@ -133,6 +135,7 @@ impl Inner {
                 known: None,
                 trouble: None,
                 rest: None,
+                pause_until: MonoTime::default(),
                 latest: MonoTime::default(),
             }),
         })
@@ -176,6 +179,9 @@ impl Inner {
                     }
                 }
                 Effect::Settle(id, outcome) => {
+                    if let Outcome::Failed(failure) = &outcome {
+                        state.pause_until = state.pause_until.max(failure.retry_at().unwrap_or_default());
+                    }
                     let settled = Settled {
                         outcome,
                         session: self.published.load().live.as_ref().map(|live| live.stamp.session),
@@ -231,6 +237,14 @@ impl State {
         self.latest = self.latest.max(now.mono);
         now.mono = self.latest;
         now
+    }
+
+    pub(crate) fn forget_pause(&mut self) {
+        self.pause_until = MonoTime::default();
+    }
+
+    pub(crate) fn pause_until(&self) -> MonoTime {
+        self.pause_until
     }
 
     fn wait_for(&mut self, id: AttemptId) -> watch::Receiver<Option<Settled>> {

@@ -1,6 +1,8 @@
 //! The handle of a session.
 
 mod builder;
+#[cfg(any(feature = "oauth2", feature = "openidconnect"))]
+mod foreign;
 mod inner;
 mod published;
 mod sign_in;
@@ -16,7 +18,12 @@ use oneflight_core::{EndReason, SessionId};
 use tokio::sync::Notify;
 
 pub use builder::SessionBuilder;
-pub(crate) use inner::{DriverState, Inner, Parked, State, Work};
+pub(crate) use builder::open;
+#[cfg(feature = "oauth2")]
+pub use foreign::OAuth2Tokens;
+#[cfg(feature = "openidconnect")]
+pub use foreign::OpenIdTokens;
+pub(crate) use inner::{DriverState, Inner, Parked, Shared, State, Work};
 pub use sign_in::{IntoTokens, JsonTokens};
 pub use token::{Authorization, Token};
 
@@ -119,7 +126,11 @@ impl Session {
     pub async fn newer_than(&self, refused: Stamp) -> Result<Token, Error> {
         let demand = Demand::NewerThan(refused);
         match self.serving(demand, self.inner.published.load_full()) {
-            Some(token) => Ok(token),
+            Some(token) => {
+                #[cfg(feature = "metrics")]
+                crate::metrics::saved();
+                Ok(token)
+            }
             None => self.wait(demand).await,
         }
     }
@@ -215,7 +226,10 @@ impl Session {
 
     /// Forgets the pause after a failure: the network is back, or the configuration is mended.
     pub fn retry_now(&self) {
-        self.inner.input(|state, now| state.machine.retry_now(now));
+        self.inner.input(|state, now| {
+            state.forget_pause();
+            state.machine.retry_now(now);
+        });
     }
 
     /// Ends the session's work, not the session: no new attempt begins, and what is under way ends and is saved.
@@ -244,6 +258,17 @@ impl Session {
                 rested.await;
             }
         }
+    }
+
+    pub(crate) fn is_only_handle(&self) -> bool {
+        self.inner.handles.load(Ordering::Acquire) == 1
+    }
+
+    /// Whether nothing is lost if this session is forgotten.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let now = self.inner.now();
+        let state = self.inner.state();
+        state.is_quiet() && !state.machine.has_unsaved() && state.pause_until() <= now.mono
     }
 
     /// The hot path: one atomic load, one clock read, two comparisons, one header clone.

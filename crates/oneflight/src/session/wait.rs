@@ -19,7 +19,21 @@ const MAX_LOOKS: usize = 16;
 
 impl Session {
     /// Waits until there is a token that serves the demand.
+    #[cfg(not(feature = "metrics"))]
     pub(super) async fn wait(&self, demand: Demand) -> Result<Token, Error> {
+        self.look(demand).await
+    }
+
+    /// The same, with a look at the clock.
+    #[cfg(feature = "metrics")]
+    pub(super) async fn wait(&self, demand: Demand) -> Result<Token, Error> {
+        let start = self.inner.now().mono;
+        let result = self.look(demand).await;
+        crate::metrics::waited(self.inner.now().mono.since(start));
+        result
+    }
+
+    async fn look(&self, demand: Demand) -> Result<Token, Error> {
         for _ in 0..MAX_LOOKS {
             match self.inner.demand(demand) {
                 Joined::Look(published) => {
