@@ -1,11 +1,16 @@
-//! One refresh, however many callers.
+//! S: one refresh, however many callers.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::server::Gate;
-use crate::support::{Answer, LIFETIME, World, settle};
 use futures_util::future::join_all;
-use oneflight::{Action, Error};
+use oneflight::endpoint::{RefreshRequest, Reply, Verdict, endpoint_fn};
+use oneflight::events::TransientCause;
+use oneflight::{Action, Error, MemoryStore, Session, Store, TokenSet};
+
+use crate::support::server::Gate;
+use crate::support::store::Fault;
+use crate::support::{Answer, HostileStore, LIFETIME, World, policy, settle};
 
 async fn refused_by(callers: usize) {
     let world = World::new();
@@ -54,13 +59,51 @@ async fn s1_ten_thousand_callers_cost_one_post() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s2_refusals_before_during_and_after_the_refresh_cost_one_post() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    let refused = session.token().await.unwrap().stamp();
+    let gate = Gate::new();
+    world.server.script([Answer::Gate(gate.clone())]);
+    let ask = || {
+        let session = session.clone();
+        tokio::spawn(async move { session.newer_than(refused).await })
+    };
+
+    let first = ask();
+    gate.wait_for_arrival().await;
+    let during = ask();
+    settle().await;
+    gate.open.notify_one();
+    let first = first.await.unwrap().unwrap();
+    let after = ask().await.unwrap().unwrap();
+    assert_eq!(first.stamp(), after.stamp());
+    assert_eq!(first.stamp(), during.await.unwrap().unwrap().stamp());
+    assert_eq!(world.server.posts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_s8_a_late_refusal_is_served_without_a_post() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    let refused = session.token().await.unwrap().stamp();
+    let newer = session.newer_than(refused).await.unwrap();
+    assert_eq!(world.server.posts(), 1);
+
+    tokio::time::advance(Duration::from_millis(40)).await;
+    let late = session.newer_than(refused).await.unwrap();
+    assert_eq!(late.stamp(), newer.stamp());
+    assert_eq!(world.server.posts(), 1);
+    assert_eq!(world.server.reuse_detected(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn s4_an_expired_token_is_not_given_out() {
     let world = World::new();
     let session = world.signed_in().await;
     let expired = session.token().await.unwrap();
     tokio::time::advance(LIFETIME + Duration::from_secs(1)).await;
-    let tokens = join_all((0..20).map(|_| session.token())).await;
-    for token in tokens {
+    for token in join_all((0..20).map(|_| session.token())).await {
         assert_ne!(
             token.unwrap().access_token().expose(),
             expired.access_token().expose()
@@ -70,11 +113,235 @@ async fn s4_an_expired_token_is_not_given_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn l6_without_a_sign_in_the_answer_is_to_sign_in() {
+async fn s6_a_caller_that_stops_waiting_leaves_the_flight_alone() {
     let world = World::new();
-    let session = world.builder().build().unwrap();
+    let session = world.signed_in().await;
+    let refused = session.token().await.unwrap().stamp();
+    world.server.script([Answer::After(Duration::from_secs(2))]);
+
+    let patient = tokio::spawn({
+        let session = session.clone();
+        async move { session.newer_than(refused).await }
+    });
+    let impatient = tokio::time::timeout(Duration::from_secs(1), session.newer_than(refused)).await;
+    assert!(impatient.is_err());
+    patient.await.unwrap().unwrap();
+    assert_eq!(world.server.posts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_the_refresh_token_is_read_under_the_lock() {
+    let world = World::new();
+    let memory = MemoryStore::new();
+    let slow = HostileStore::over(memory.clone());
+    let (late, other) = (world.holder(slow.clone()), world.holder(memory));
+    other.sign_in(world.grant()).await.unwrap();
+    let refused = late.token().await.unwrap().stamp();
+
+    // Between "I need a refresh" and "I refresh", the other holder renews.
+    let gate = Gate::new();
+    HostileStore::next(&slow.locks, [Fault::Gate(gate.clone())]);
+    let demand = tokio::spawn({
+        let late = late.clone();
+        async move { late.newer_than(refused).await }
+    });
+    gate.wait_for_arrival().await;
+    let theirs = other.token().await.unwrap().stamp();
+    let renewed = other.newer_than(theirs).await.unwrap();
+    gate.open.notify_one();
+
+    let adopted = demand.await.unwrap().unwrap();
+    assert_eq!(adopted.access_token().expose(), renewed.access_token().expose());
+    assert_eq!(world.server.posts(), 1);
+    assert_eq!(world.server.reuse_detected(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_an_endpoint_that_asks_its_own_session_gets_a_typed_error() {
+    let slot: Arc<Mutex<Option<Session>>> = Arc::default();
+    let heard: Arc<Mutex<Option<Error>>> = Arc::default();
+    let endpoint = endpoint_fn({
+        let (slot, heard) = (slot.clone(), heard.clone());
+        move |request: RefreshRequest| {
+            let (slot, heard) = (slot.clone(), heard.clone());
+            async move {
+                let session = slot.lock().unwrap().clone().unwrap();
+                *heard.lock().unwrap() = session.token().await.err();
+                let set = TokenSet::new("new", request.now()).unwrap();
+                Reply::new(Verdict::Renewed(set.expires_in(LIFETIME)))
+            }
+        }
+    });
+    let world = World::new();
+    let session = Session::builder()
+        .endpoint(endpoint)
+        .clock(world.clock.clone())
+        .without_origins()
+        .policy(policy())
+        .build()
+        .unwrap();
+    *slot.lock().unwrap() = Some(session.clone());
+    session.sign_in(world.grant()).await.unwrap();
+    tokio::time::advance(LIFETIME).await;
+
+    let token = session.token().await.unwrap();
+    assert_eq!(token.access_token().expose(), "new");
+    let heard = heard.lock().unwrap().take().unwrap();
+    assert!(matches!(heard, Error::Reentered), "{heard:?}");
+    assert_eq!(heard.action(), Action::FixConfiguration);
+    slot.lock().unwrap().take();
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_an_endpoint_that_waits_for_itself_by_a_detour_ends_at_the_deadline() {
+    let slot: Arc<Mutex<Option<Session>>> = Arc::default();
+    let endpoint = endpoint_fn({
+        let slot = slot.clone();
+        move |_request: RefreshRequest| {
+            let session = slot.lock().unwrap().clone().unwrap();
+            async move {
+                // Another task: nobody can see that this is the same work.
+                let token = tokio::spawn(async move { session.token().await }).await;
+                let _ = token.unwrap();
+                Reply::new(Verdict::Dead { code: None })
+            }
+        }
+    });
+    let world = World::new();
+    let session = Session::builder()
+        .endpoint(endpoint)
+        .clock(world.clock.clone())
+        .without_origins()
+        .policy(policy())
+        .build()
+        .unwrap();
+    *slot.lock().unwrap() = Some(session.clone());
+    session.sign_in(world.grant()).await.unwrap();
+    tokio::time::advance(LIFETIME).await;
+
     let error = session.token().await.unwrap_err();
-    assert!(matches!(error, Error::NeverSignedIn), "{error:?}");
-    assert_eq!(error.action(), Action::SignIn);
-    assert_eq!(world.server.posts(), 0);
+    assert!(matches!(error.action(), Action::Retry { .. }), "{error:?}");
+    slot.lock().unwrap().take();
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_an_event_listener_may_call_the_session() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    let mut events = session.events();
+    let listener = tokio::spawn({
+        let session = session.clone();
+        async move {
+            while let Some(event) = events.next().await {
+                if let Ok(oneflight::events::Event::Renewed { .. }) = event {
+                    return session.token().await;
+                }
+            }
+            Err(Error::Unsettled)
+        }
+    });
+    let refused = session.token().await.unwrap().stamp();
+    let newer = session.newer_than(refused).await.unwrap();
+    assert_eq!(listener.await.unwrap().unwrap().stamp(), newer.stamp());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_a_panic_in_the_endpoint_settles_the_attempt_and_the_next_one_works() {
+    for panics in [Answer::Panic, Answer::PanicAtOnce] {
+        let world = World::new();
+        let session = world.signed_in().await;
+        let refused = session.token().await.unwrap().stamp();
+        // The first, and the retry that a lost answer gets at once.
+        world.server.script([panics.clone(), panics]);
+        let error = session.newer_than(refused).await.unwrap_err();
+        let Action::Retry { after } = error.action() else {
+            panic!("{error:?}")
+        };
+        tokio::time::advance(after).await;
+        session.newer_than(refused).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_a_panic_in_the_store_settles_the_attempt_and_the_next_one_works() {
+    for fault in [Fault::Panic, Fault::PanicAtOnce] {
+        for operation in 0..3 {
+            let world = World::new();
+            let store = HostileStore::new();
+            let session = world.holder(store.clone());
+            session.sign_in(world.grant()).await.unwrap();
+            let refused = session.token().await.unwrap().stamp();
+            let script = [&store.locks, &store.loads, &store.saves][operation];
+            HostileStore::next(script, [fault.clone()]);
+            let error = session.newer_than(refused).await.unwrap_err();
+            let Action::Retry { after } = error.action() else {
+                panic!("{error:?}")
+            };
+            let source = std::error::Error::source(&error).expect("it says what happened");
+            assert!(source.to_string().contains("panicked"), "{source}");
+            tokio::time::advance(after).await;
+            session.newer_than(refused).await.unwrap();
+            assert_eq!(world.server.reuse_detected(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s12_a_refresh_that_returns_the_same_token_is_a_failure_and_does_not_loop() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    let refused = session.token().await.unwrap();
+    world
+        .server
+        .always(Some(Answer::With(r#""access_token":"access-1-1""#)));
+    assert_eq!(refused.access_token().expose(), "access-1-1");
+    let error = session.newer_than(refused.stamp()).await.unwrap_err();
+    assert!(matches!(error, Error::SameToken), "{error:?}");
+    assert_eq!(error.action(), Action::FixConfiguration);
+    assert_eq!(world.server.posts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s13_a_hint_that_serves_the_demand_while_the_lock_is_awaited_saves_the_post() {
+    let world = World::new();
+    let memory = MemoryStore::new();
+    let stuck = HostileStore::over(memory.clone());
+    let (waiting, other) = (world.holder(stuck.clone()), world.holder(memory));
+    other.sign_in(world.grant()).await.unwrap();
+    let refused = waiting.token().await.unwrap().stamp();
+
+    HostileStore::next(&stuck.locks, [Fault::Hang]);
+    let demand = tokio::spawn({
+        let waiting = waiting.clone();
+        async move { waiting.newer_than(refused).await }
+    });
+    settle().await;
+    let theirs = other.token().await.unwrap().stamp();
+    let renewed = other.newer_than(theirs).await.unwrap();
+    // No time passes: the lock is still awaited.
+    let adopted = demand.await.unwrap().unwrap();
+    assert_eq!(adopted.access_token().expose(), renewed.access_token().expose());
+    assert_eq!(world.server.posts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_a_newer_but_expired_record_is_the_base_and_given_to_nobody() {
+    let world = World::new();
+    let memory = MemoryStore::new();
+    let deaf = HostileStore::over(memory.clone());
+    let (session, other) = (world.holder(deaf), world.holder(memory.clone()));
+    other.sign_in(world.grant()).await.unwrap();
+    let refused = session.token().await.unwrap().stamp();
+    let theirs = other.token().await.unwrap().stamp();
+    // The other holder renews, and what it gets is over at once. Its hint is read, and helps nobody.
+    *world.server.lifetime_seconds.lock().unwrap() = Some(0);
+    let over = other.newer_than(theirs).await.unwrap();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    *world.server.lifetime_seconds.lock().unwrap() = Some(900);
+
+    let token = session.newer_than(refused).await.unwrap();
+    assert_ne!(token.access_token().expose(), over.access_token().expose());
+    assert_eq!(world.server.posts(), 2);
+    assert_eq!(world.server.reuse_detected(), 0);
+    assert!(memory.load().await.unwrap().is_some());
 }
