@@ -20,6 +20,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             .envs(environment),
         |line| seen.line(line),
     )?;
+    if !succeeded && seen.runners == 0 {
+        return Err(Failure::new("the tests did not compile; the reason is above"));
+    }
     println!("{} passed, {} failed", seen.passed, seen.failed);
     let checked = if chosen.is_empty() {
         behaviours::check_run(seen.names)
@@ -39,6 +42,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 struct Seen {
     /// Names of the tests that passed, without their modules.
     names: BTreeSet<String>,
+    /// How many test programs came to their end.
+    runners: u64,
     passed: u64,
     failed: u64,
 }
@@ -47,6 +52,7 @@ impl Seen {
     fn line(&mut self, line: &str) {
         self.names.extend(passed_test(line).map(str::to_owned));
         if let Some(counts) = line.strip_prefix("test result: ") {
+            self.runners += 1;
             self.passed += count(counts, "passed");
             self.failed += count(counts, "failed");
         }
@@ -92,7 +98,7 @@ mod tests {
         seen.line("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
         seen.line("test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured");
         seen.line("test s1_one_post ... ok");
-        assert_eq!((seen.passed, seen.failed), (15, 2));
+        assert_eq!((seen.runners, seen.passed, seen.failed), (2, 15, 2));
         assert!(seen.names.contains("s1_one_post"));
     }
 }
