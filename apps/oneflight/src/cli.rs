@@ -78,13 +78,11 @@ pub(crate) enum DemoPlan {
         requests: u32,
         json: bool,
     },
-    #[expect(dead_code, reason = "flown as soon as there is a session to fly it with")]
     Foreign(Box<ForeignPlan>),
 }
 
 /// A storm against a server that is not ours.
 #[derive(Debug)]
-#[expect(dead_code, reason = "flown as soon as there is a session to fly it with")]
 pub(crate) struct ForeignPlan {
     pub(crate) issuer: Url,
     pub(crate) client_id: String,
@@ -220,7 +218,7 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 /// Only https, or http on loopback: anything else would show tokens to the network.
-fn secure_url(text: &str) -> Result<Url, String> {
+pub(crate) fn secure_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text)
         .map_err(|cause| format!("not a URL ({cause}); write it whole, as in https://as.example.com"))?;
     let loopback = match url.host() {

@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use oneflight::Action;
+use url::Url;
+
+use crate::token_file::TokenFileError;
+
 /// The table that `--help` prints.
 pub(crate) const TABLE: &str = "\
 Exit codes:
@@ -18,7 +23,6 @@ pub(crate) enum Exit {
     AsExpected = 0,
     NotAsExpected = 1,
     Environment = 3,
-    #[expect(dead_code, reason = "only a foreign server can hold a dead grant")]
     Grant = 4,
     Interrupted = 130,
 }
@@ -48,8 +52,24 @@ pub(crate) enum Problem {
     Serving { source: std::io::Error },
     #[error("the HTTP client could not be built: {source}")]
     HttpClient { source: reqwest::Error },
-    #[error("this build has no oneflight client yet")]
-    NoSession,
+    #[error("{source}")]
+    Settings { source: oneflight::ConfigError },
+    #[error("there is no session to fly with: {source}")]
+    Session { source: oneflight::Error },
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
+    #[error("the issuer {issuer} does not answer: {source}")]
+    IssuerSilent { issuer: Url, source: reqwest::Error },
+    #[error("{issuer} is no issuer: {cause}")]
+    NoIssuer { issuer: Url, cause: String },
+    #[error("the first refresh failed: {cause}")]
+    TokenEndpoint { cause: String },
+    #[error("the API did not answer the first call, made with a fresh token: {cause}")]
+    ApiSilent { cause: String },
+    #[error("the API refuses the token, fresh as it is")]
+    ApiRefuses,
+    #[error("the newest token could not be saved; what the token file holds has been spent")]
+    Unsaved,
     #[error("standard output cannot be written: {source}")]
     Output { source: std::io::Error },
 }
@@ -67,13 +87,53 @@ impl Problem {
                     .to_owned()
             }
             Self::HttpClient { .. } => "check the system's certificates (package ca-certificates)".to_owned(),
-            Self::NoSession => "fly --client naive or textbook".to_owned(),
             Self::Output { .. } => "check where standard output goes: a full disk, or a reader that left".to_owned(),
+            Self::Settings { .. } => "correct the argument".to_owned(),
+            Self::Session { source } => session_step(source),
+            Self::TokenFile(TokenFileError::Read { .. }) => "check the path and who may read it".to_owned(),
+            Self::TokenFile(TokenFileError::Write { .. }) => {
+                "check that you may write in its folder, and that the disk is not full; nothing was sent".to_owned()
+            }
+            Self::TokenFile(TokenFileError::Format { .. }) => {
+                "put the refresh token into it, alone on one line, or the token response as JSON".to_owned()
+            }
+            Self::IssuerSilent { .. } => "check the URL, the network and the server; nothing was sent with a token".to_owned(),
+            Self::NoIssuer { .. } => {
+                "give the issuer exactly as its metadata spell it: /.well-known/openid-configuration below it must be its own"
+                    .to_owned()
+            }
+            Self::TokenEndpoint { .. } => "check the refresh token and --client-id; if both are right, sign in again".to_owned(),
+            Self::ApiSilent { .. } => "check --api: it must be something that answers a GET with 200".to_owned(),
+            Self::ApiRefuses => {
+                "check that --api accepts tokens of this issuer, and that the grant covers it (audience, scope)".to_owned()
+            }
+            Self::Unsaved => "sign in again and put the new refresh token into the file".to_owned(),
         }
     }
 
     /// The exit code it ends with.
     pub(crate) fn exit(&self) -> Exit {
-        Exit::Environment
+        match self {
+            Self::Session { source }
+                if matches!(source.action(), Action::SignIn | Action::FixConfiguration) =>
+            {
+                Exit::Grant
+            }
+            Self::ApiRefuses | Self::TokenEndpoint { .. } | Self::Unsaved => Exit::Grant,
+            _ => Exit::Environment,
+        }
+    }
+}
+
+fn session_step(error: &oneflight::Error) -> String {
+    match error.action() {
+        Action::SignIn => "sign in again and put the new refresh token into the file".to_owned(),
+        Action::FixConfiguration => {
+            "check --client-id and how the client is registered: it must be public".to_owned()
+        }
+        Action::Retry { after } => {
+            format!("the grant is kept; try again in {} s", after.as_secs_f64().ceil())
+        }
+        _ => "try again".to_owned(),
     }
 }

@@ -2,9 +2,11 @@
 
 mod cli;
 mod demo;
+mod discovery;
 mod exit;
 mod testserver;
 mod tls;
+mod token_file;
 
 use std::process::ExitCode;
 

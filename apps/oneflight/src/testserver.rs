@@ -33,6 +33,7 @@ pub(crate) async fn run(args: TestserverArgs) -> Result<Exit, Problem> {
     println!("token endpoint:  {}", server.token_url());
     println!("revocation:      {}", server.revocation_url());
     println!("API:             {}", server.api_url("/api/anything"));
+    println!("control plane:   {}", server.control_url(""));
     println!("clients:         app (public), service (secret: secret)");
     eprintln!("Ctrl-C ends it.");
     // Without a signal handler the server runs until it is killed; there is nothing to save.

@@ -139,6 +139,69 @@ fn x2_textbook_refreshes_without_limit_for_an_api_that_always_refuses() {
 }
 
 #[test]
+fn s1_x2_oneflight_in_a_storm_refreshes_once() {
+    let report = fly("oneflight", "storm", 200);
+    assert_eq!((posts(&report), &report["ok"]), (1, &200.into()));
+    assert_eq!(
+        (&report["reuse_detected"], &report["session_alive"]),
+        (&0.into(), &true.into())
+    );
+}
+
+#[test]
+fn s1_x2_oneflight_with_a_single_request_refreshes_once() {
+    assert_eq!(posts(&fly("oneflight", "storm", 1)), 1);
+}
+
+#[test]
+fn s3_x2_oneflight_with_late_401s_refreshes_once() {
+    let report = fly("oneflight", "late-401", 200);
+    assert_eq!((posts(&report), &report["ok"]), (1, &200.into()));
+}
+
+#[test]
+fn f5_x2_oneflight_survives_a_lost_answer_within_the_grace() {
+    let report = fly("oneflight", "lost-answer", 200);
+    assert_eq!(
+        (posts(&report), &report["ok"], &report["session_alive"]),
+        (2, &200.into(), &true.into())
+    );
+}
+
+#[test]
+fn f3_f4_x2_oneflight_sits_out_an_outage() {
+    let report = fly("oneflight", "outage", 200);
+    assert_eq!(
+        (&report["ok"], &report["session_alive"]),
+        (&100.into(), &true.into())
+    );
+    assert!(
+        (2..=7).contains(&posts(&report)),
+        "one POST per step of the back-off: {report}"
+    );
+}
+
+#[test]
+fn l1_x2_oneflight_stays_signed_out() {
+    let report = fly("oneflight", "sign-out", 200);
+    assert_eq!((posts(&report), &report["reuse_detected"]), (1, &0.into()));
+    assert_eq!(
+        (&report["ok"], &report["session_alive"]),
+        (&0.into(), &false.into())
+    );
+}
+
+#[test]
+fn r4_x2_oneflight_spends_a_budget_on_an_api_that_always_refuses() {
+    let report = fly("oneflight", "always-401", 200);
+    assert!(posts(&report) <= 5, "{report}");
+    assert_eq!(
+        (&report["unauthorized"], &report["session_alive"]),
+        (&200.into(), &true.into())
+    );
+}
+
+#[test]
 fn x2_x3_without_json_there_is_a_table_and_plain_progress() {
     let output = run(&["demo", "--headless", "--client", "textbook", "--requests", "20"]);
     let (out, err) = (stdout(&output), stderr(&output));

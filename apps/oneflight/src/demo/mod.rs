@@ -9,6 +9,7 @@ mod client;
 mod event;
 pub(crate) mod expectation;
 mod flight;
+mod foreign;
 mod kinds;
 mod page;
 mod report;
@@ -31,6 +32,6 @@ pub(crate) async fn run(plan: DemoPlan) -> Result<Exit, Problem> {
             requests,
             json,
         } => terminal::fly(scenario, client, requests, json).await,
-        DemoPlan::Foreign(_) => Err(Problem::NoSession),
+        DemoPlan::Foreign(plan) => foreign::fly(*plan).await,
     }
 }

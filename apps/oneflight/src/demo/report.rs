@@ -83,6 +83,7 @@ impl Report {
         }
         parts.push(
             match (self.scenario, self.session_alive) {
+                (Scenario::SignOut, false) if self.reuse_detected == Some(0) => "signed out, and stays so",
                 (Scenario::SignOut, true) => "signed in again behind the user's back",
                 (_, true) => "session lives",
                 (_, false) => "signed out",

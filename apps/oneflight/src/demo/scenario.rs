@@ -43,7 +43,7 @@ pub(crate) async fn fly(
 ) -> Result<Landed, Problem> {
     recorder.phase("signing in");
     let stage = Stage::set(scenario, pace).await?;
-    let client = Arc::new(stage.client(kind, recorder)?);
+    let client = Arc::new(stage.client(kind, recorder).await?);
     recorder.phase("in flight");
     recorder.take_off();
     let start = Instant::now();
@@ -59,7 +59,7 @@ pub(crate) async fn fly(
     recorder.phase("letting the token expire once more");
     recorder.tell(|at| Event::Probing { at });
     stage.be_well();
-    stage.let_the_token_expire().await;
+    stage.let_the_token_expire(kind).await;
     let session_alive = client.call(&Lane::unseen()).await == Outcome::Ok;
     client.close().await;
     stage.server.shutdown().await;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use oneflight::endpoint::OAuthEndpoint;
+use oneflight::{Clock, Session, SystemClock, TokenSet};
+use oneflight_reqwest::ReqwestExchange;
 use oneflight_testkit::{Fault, IssuedSession, Point, RetryAfter, Rotation, TestServer};
 use url::Url;
 
-use super::client::{Api, Client, Desk, Naive, Textbook, Tokens, Wire};
+use super::client::{Api, Client, Desk, Naive, Noted, Oneflight, Textbook, Tokens, Wire, Witness};
 use super::event::{Counters, Recorder};
 use super::kinds::{ClientKind, Scenario};
 use crate::exit::Problem;
@@ -13,8 +16,9 @@ use crate::exit::Problem;
 /// How long a spent refresh token still works in the scenario of the lost answer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long access tokens live in the scenario whose end waits for one to expire by itself.
-const SHORT_LIFE: Duration = Duration::from_secs(2);
+/// How long access tokens live in the scenario whose end waits for one to expire by itself: longer than the scenario
+/// takes, so that no renewal ahead of time is counted with those that refusals caused.
+const SHORT_LIFE: Duration = Duration::from_secs(4);
 
 /// How fast things happen: fast for the terminal, slow enough to be watched on the page.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +53,7 @@ impl Pace {
 pub(crate) struct Stage {
     pub(crate) server: TestServer,
     pub(crate) pace: Pace,
-    session: IssuedSession,
+    issued: IssuedSession,
     pub(crate) scenario: Scenario,
 }
 
@@ -60,7 +64,7 @@ impl Stage {
             Scenario::LostAnswer => Rotation::grace(GRACE),
             _ => Rotation::Strict,
         };
-        let mut server = TestServer::builder().rotation(rotation);
+        let mut server = TestServer::builder().without_control().rotation(rotation);
         if scenario == Scenario::Always401 {
             server = server.access_token_lifetime(SHORT_LIFE);
         }
@@ -68,11 +72,11 @@ impl Stage {
             .start()
             .await
             .map_err(|source| Problem::TestServer { source })?;
-        let session = server.issue_session();
+        let issued = server.issue_session();
         let stage = Self {
             server,
             pace,
-            session,
+            issued,
             scenario,
         };
         stage.be_well();
@@ -103,31 +107,59 @@ impl Stage {
     }
 
     /// The client to be watched, signed in with the stage's session.
-    pub(crate) fn client(&self, kind: ClientKind, recorder: &Recorder) -> Result<Client, Problem> {
-        let wire = Wire::new(http_client()?, Api::Numbered(self.url("/api/calls")));
-        let desk = Desk::new(
-            http_client()?,
-            self.url_of(&self.server.token_url()),
-            &self.session.client_id,
-            recorder,
-        );
+    pub(crate) async fn client(&self, kind: ClientKind, recorder: &Recorder) -> Result<Client, Problem> {
+        let (http, witness) = (http_client()?, Witness::default());
+        let api = Api::Numbered(url(&self.server.api_url("/api/calls")));
+        let token_endpoint = url(&self.server.token_url());
+        if kind == ClientKind::Oneflight {
+            let session = self.session(token_endpoint, recorder).await?;
+            return Ok(Client::Oneflight(Oneflight::new(http, api, &witness, session)));
+        }
+        let wire = Wire::new(http, api, &witness);
+        let desk = Desk::new(http_client()?, token_endpoint, &self.issued.client_id, recorder);
         let tokens = Tokens {
-            access: self.session.access_token.clone(),
-            refresh: self.session.refresh_token.clone(),
+            access: self.issued.access_token.clone(),
+            refresh: self.issued.refresh_token.clone(),
         };
         Ok(match kind {
             ClientKind::Naive => Client::Naive(Naive::new(wire, desk, tokens)),
-            ClientKind::Textbook => Client::Textbook(Textbook::new(wire, desk, tokens)),
-            ClientKind::Oneflight => return Err(Problem::NoSession),
+            _ => Client::Textbook(Textbook::new(wire, desk, tokens)),
         })
+    }
+
+    async fn session(&self, token_endpoint: Url, recorder: &Recorder) -> Result<Session, Problem> {
+        let exchange = Noted {
+            exchange: ReqwestExchange::new(crate::tls::builder())
+                .map_err(|source| Problem::HttpClient { source })?,
+            token_endpoint: token_endpoint.clone(),
+            recorder: recorder.clone(),
+        };
+        let endpoint = OAuthEndpoint::builder(token_endpoint, &self.issued.client_id, exchange)
+            .revocation_url(self.server.revocation_url())
+            .build()
+            .map_err(|source| Problem::Settings { source })?;
+        let session = Session::builder()
+            .endpoint(endpoint)
+            .origins([self.server.api_origin()])
+            .build()
+            .map_err(|source| Problem::Settings { source })?;
+        let tokens = TokenSet::new(&self.issued.access_token, SystemClock::default().wall())
+            .and_then(|tokens| tokens.refresh_token(self.issued.refresh_token()))
+            .map(|tokens| tokens.expires_in(self.issued.expires_in))
+            .map_err(|error| Problem::Session { source: error.into() })?;
+        session
+            .sign_in(tokens)
+            .await
+            .map_err(|source| Problem::Session { source })?;
+        Ok(session)
     }
 
     /// The token expires once more, so that the next call shows whether the session lives.
     ///
-    /// Where the API refused everything before, a client may have had enough of refusals; there the token expires by
-    /// its own lifetime, which clients can see coming.
-    pub(crate) async fn let_the_token_expire(&self) {
-        if self.scenario == Scenario::Always401 {
+    /// Where the API refused everything before, oneflight has had enough of refusals; there the token expires by its
+    /// own lifetime, which a client can see coming.
+    pub(crate) async fn let_the_token_expire(&self, client: ClientKind) {
+        if self.scenario == Scenario::Always401 && client == ClientKind::Oneflight {
             tokio::time::sleep(SHORT_LIFE).await;
         } else {
             self.server.expire_access_tokens();
@@ -143,20 +175,16 @@ impl Stage {
             reuse_detected: counted.reuse_detected,
             family_alive: self
                 .server
-                .family(self.session.family())
+                .family(self.issued.family())
                 .is_some_and(|family| family.is_alive()),
             api_ok: answers(200),
             api_refused: answers(401),
         }
     }
+}
 
-    fn url(&self, path: &str) -> Url {
-        self.url_of(&self.server.api_url(path))
-    }
-
-    fn url_of(&self, text: &str) -> Url {
-        Url::parse(text).expect("the test server's own URLs are URLs")
-    }
+fn url(text: &str) -> Url {
+    Url::parse(text).expect("the test server's own URLs are URLs")
 }
 
 /// A client that follows no redirect and knows no proxy: what the demo measures is between it and the server.

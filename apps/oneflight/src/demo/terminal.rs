@@ -96,7 +96,7 @@ fn table(report: &Report, misses: &[String], because: Option<&str>) -> String {
         (
             "session",
             if report.session_alive { "alive" } else { "dead" }.to_owned(),
-            "the token expired once more, the API was called again".to_owned(),
+            "the token expired once more and the API was called again".to_owned(),
         ),
     ];
     let mut text = format!("{}, client {}\n\n", report.scenario, report.client);

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::demo::event::Recorder;
+use crate::exit::Problem;
+use crate::token_file::TokenFile;
 
 /// What a refresh gives.
 #[derive(Clone, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Desk {
     token_endpoint: Url,
     client_id: String,
     recorder: Recorder,
+    /// Where new tokens are kept before they are used.
+    file: Option<TokenFile>,
 }
 
 impl Desk {
@@ -43,7 +47,28 @@ impl Desk {
             token_endpoint,
             client_id: client_id.to_owned(),
             recorder: recorder.clone(),
+            file: None,
         }
+    }
+
+    /// Keeps each new token in this file before it is used.
+    pub(crate) fn keeping(mut self, file: TokenFile) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The first tokens, for what the file holds.
+    pub(crate) async fn begin(&self) -> Result<Tokens, Problem> {
+        let held = match &self.file {
+            Some(file) => file.refresh_token()?,
+            None => None,
+        };
+        let refresh_token = held.ok_or(Problem::Session {
+            source: oneflight::Error::NeverSignedIn,
+        })?;
+        self.refresh(&refresh_token, None)
+            .await
+            .map_err(|cause| Problem::TokenEndpoint { cause })
     }
 
     /// One refresh. `lane` names the request that does it for itself alone.
@@ -83,7 +108,22 @@ impl Desk {
             .await
             .map_err(|_| "the token endpoint's answer was lost".to_owned())?;
         // RFC 6749 §6: no new one means that the old one stays.
-        tokens.refresh.get_or_insert_with(|| refresh_token.to_owned());
+        let refresh = tokens
+            .refresh
+            .get_or_insert_with(|| refresh_token.to_owned())
+            .clone();
+        self.keep(&tokens.access, &refresh).await?;
         Ok(tokens)
+    }
+
+    async fn keep(&self, access: &str, refresh: &str) -> Result<(), String> {
+        let Some(file) = self.file.clone() else {
+            return Ok(());
+        };
+        let (access, refresh) = (access.to_owned(), refresh.to_owned());
+        match tokio::task::spawn_blocking(move || file.keep(&access, &refresh)).await {
+            Ok(kept) => kept.map_err(|error| error.to_string()),
+            Err(_) => Err("the token file could not be worked on".to_owned()),
+        }
     }
 }

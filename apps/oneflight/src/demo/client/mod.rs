@@ -2,6 +2,7 @@
 
 mod desk;
 mod naive;
+mod oneflight;
 mod textbook;
 mod wire;
 
@@ -10,14 +11,16 @@ use super::flight::Outcome;
 
 pub(crate) use desk::{Desk, Tokens};
 pub(crate) use naive::Naive;
+pub(crate) use oneflight::{Noted, Oneflight};
 pub(crate) use textbook::Textbook;
-pub(crate) use wire::{Api, Wire};
+pub(crate) use wire::{Api, Wire, Witness};
 
 /// Whoever flies.
 #[derive(Debug)]
 pub(crate) enum Client {
     Naive(Naive),
     Textbook(Textbook),
+    Oneflight(Oneflight),
 }
 
 impl Client {
@@ -26,6 +29,7 @@ impl Client {
         match self {
             Self::Naive(client) => client.call(lane).await,
             Self::Textbook(client) => client.call(lane).await,
+            Self::Oneflight(client) => client.call(lane).await,
         }
     }
 
@@ -34,9 +38,24 @@ impl Client {
         match self {
             Self::Naive(client) => client.sign_out(),
             Self::Textbook(client) => client.sign_out(),
+            Self::Oneflight(client) => client.sign_out().await,
         }
     }
 
-    /// Ends what is under way and saves it.
-    pub(crate) async fn close(&self) {}
+    /// The access token that the next request would carry.
+    pub(crate) fn access_token(&self) -> Option<String> {
+        match self {
+            Self::Naive(client) => client.access_token(),
+            Self::Textbook(client) => client.access_token(),
+            Self::Oneflight(client) => client.access_token(),
+        }
+    }
+
+    /// Ends what is under way; says whether the newest tokens are stored.
+    pub(crate) async fn close(&self) -> bool {
+        match self {
+            Self::Naive(_) | Self::Textbook(_) => true,
+            Self::Oneflight(client) => client.close().await,
+        }
+    }
 }

@@ -27,7 +27,7 @@ impl Naive {
     }
 
     pub(crate) async fn call(&self, lane: &Lane) -> Outcome {
-        let Some(access) = self.tokens().map(|tokens| tokens.access) else {
+        let Some(access) = self.access_token() else {
             return Outcome::Unauthorized;
         };
         match self.wire.get(lane, &access).await {
@@ -53,6 +53,10 @@ impl Naive {
     /// Forgets the tokens; whatever is under way brings new ones.
     pub(crate) fn sign_out(&self) {
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn access_token(&self) -> Option<String> {
+        self.tokens().map(|tokens| tokens.access)
     }
 
     fn tokens(&self) -> Option<Tokens> {

@@ -48,7 +48,7 @@ impl Textbook {
     }
 
     pub(crate) async fn call(&self, lane: &Lane) -> Outcome {
-        let Some(access) = self.state().tokens.as_ref().map(|tokens| tokens.access.clone()) else {
+        let Some(access) = self.access_token() else {
             return Outcome::Unauthorized;
         };
         match self.wire.get(lane, &access).await {
@@ -122,6 +122,10 @@ impl Textbook {
     /// Forgets the tokens; a refresh under way brings new ones.
     pub(crate) fn sign_out(&self) {
         self.state().tokens = None;
+    }
+
+    pub(crate) fn access_token(&self) -> Option<String> {
+        self.state().tokens.as_ref().map(|tokens| tokens.access.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,9 +1,11 @@
-//! The way to the API: one GET with a bearer token, written down as it happens.
+//! The way to the API, written down as it is gone.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use http::StatusCode;
+use http::{Extensions, HeaderMap, StatusCode};
 use reqwest::header::AUTHORIZATION;
+use reqwest::{Request, Response, ResponseBuilderExt};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Error, Middleware, Next, Result};
 use url::Url;
 
 use crate::demo::event::{Lane, LaneState};
@@ -13,22 +15,22 @@ use crate::demo::flight::Outcome;
 #[derive(Debug, Clone)]
 pub(crate) enum Api {
     /// Every request gets this.
-    #[expect(dead_code, reason = "what a foreign API is asked for")]
     Same(Url),
     /// Each gets a path of its own below this one; every other path is under `late/`.
     Numbered(Url),
 }
 
 impl Api {
+    /// What this lane's request gets.
     pub(crate) fn url(&self, lane: &Lane) -> Url {
         match self {
             Self::Same(url) => url.clone(),
             Self::Numbered(base) => {
                 let number = lane.number();
                 let mut url = base.clone();
-                let punctual = if number % 2 == 1 { "late" } else { "prompt" };
+                let kind = if number % 2 == 1 { "late" } else { "prompt" };
                 if let Ok(mut path) = url.path_segments_mut() {
-                    path.pop_if_empty().extend([punctual, &number.to_string()]);
+                    path.pop_if_empty().extend([kind, &number.to_string()]);
                 }
                 url
             }
@@ -36,65 +38,104 @@ impl Api {
     }
 }
 
+/// The last middleware before the network: sees every send and every answer, also those that an interceptor above it
+/// keeps to itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Witness {
+    distrusted: Arc<Mutex<Option<String>>>,
+}
+
+impl Witness {
+    /// From now on this token counts as expired, although the server would still take it: a foreign server cannot be
+    /// told to let one expire.
+    pub(crate) fn distrust(&self, token: &str) {
+        *self.lock() = Some(format!("Bearer {token}"));
+    }
+
+    fn distrusts(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+        sent.is_some() && self.lock().as_ref().map(String::as_bytes) == sent
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client of an application that uses these middlewares, outermost first, with this witness below them.
+    pub(crate) fn client(
+        &self,
+        http: reqwest::Client,
+        above: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> ClientWithMiddleware {
+        above(ClientBuilder::new(http)).with(self.clone()).build()
+    }
+}
+
+#[async_trait::async_trait]
+impl Middleware for Witness {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let lane = extensions.get::<Lane>().cloned();
+        if let Some(lane) = &lane {
+            lane.sent();
+        }
+        let answer = if self.distrusts(request.headers()) {
+            // With the URL that was asked: a refusal from elsewhere would be none of the interceptor's business.
+            let refusal = http::Response::builder()
+                .status(StatusCode::UNAUTHORIZED)
+                .url(request.url().clone());
+            Ok(refusal.body(Vec::new()).expect("status and URL are sound").into())
+        } else {
+            next.run(request, extensions).await
+        };
+        if let (Some(lane), Ok(answer)) = (&lane, &answer)
+            && answer.status() == StatusCode::UNAUTHORIZED
+        {
+            lane.tell(LaneState::Refused, None);
+        }
+        answer
+    }
+}
+
 /// A client of the API without any idea of refreshing.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    http: reqwest::Client,
-    pub(crate) api: Api,
-    /// A token that counts as expired although the server would still take it: a foreign server cannot be told to
-    /// let one expire.
-    distrusted: Mutex<Option<String>>,
+    http: ClientWithMiddleware,
+    api: Api,
 }
 
 impl Wire {
-    pub(crate) fn new(http: reqwest::Client, api: Api) -> Self {
+    pub(crate) fn new(http: reqwest::Client, api: Api, witness: &Witness) -> Self {
         Self {
-            http,
+            http: witness.client(http, |builder| builder),
             api,
-            distrusted: Mutex::new(None),
         }
-    }
-
-    /// From now on this token counts as expired.
-    #[expect(dead_code, reason = "for servers that cannot be told to let a token expire")]
-    pub(crate) fn distrust(&self, token: &str) {
-        *self.distrusted.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
-    }
-
-    pub(crate) fn distrusts(&self, token: &str) -> bool {
-        self.distrusted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_deref()
-            == Some(token)
     }
 
     /// Sends the lane's request with this token.
-    pub(crate) async fn get(&self, lane: &Lane, token: &str) -> Result<StatusCode, reqwest::Error> {
-        lane.sent();
-        let status = if self.distrusts(token) {
-            StatusCode::UNAUTHORIZED
-        } else {
-            let answer = self
-                .http
-                .get(self.api.url(lane))
-                .header(AUTHORIZATION, format!("Bearer {token}"))
-                .send()
-                .await?;
-            let status = answer.status();
-            // Read to its end, so that the connection serves the next request.
-            answer.bytes().await?;
-            status
-        };
-        if status == StatusCode::UNAUTHORIZED {
-            lane.tell(LaneState::Refused, None);
-        }
-        Ok(status)
+    pub(crate) async fn get(&self, lane: &Lane, token: &str) -> Result<StatusCode> {
+        let request = self
+            .http
+            .get(self.api.url(lane))
+            .with_extension(lane.clone())
+            .bearer_auth(token);
+        read(request.send().await?).await
     }
 }
 
+/// Reads an answer to its end, so that its connection serves the next request.
+pub(super) async fn read(answer: Response) -> Result<StatusCode> {
+    let status = answer.status();
+    answer.bytes().await.map_err(Error::Reqwest)?;
+    Ok(status)
+}
+
 /// What the caller makes of an answer.
-pub(crate) fn outcome(answer: Result<StatusCode, reqwest::Error>) -> Outcome {
+pub(super) fn outcome(answer: Result<StatusCode>) -> Outcome {
     match answer {
         Ok(status) if status.is_success() => Outcome::Ok,
         Ok(StatusCode::UNAUTHORIZED) => Outcome::Unauthorized,
