@@ -42,7 +42,8 @@ pub struct RunOptions {
     pub clients: Vec<Client>,
     /// How the server behaves.
     pub settings: Settings,
-    /// Seconds since 1970 at which a virtual clock stands; `None` for the system's clock.
+    /// Seconds since 1970 at which a virtual clock stands; `None` for the system's clock. It ends with
+    /// the year 9999.
     pub virtual_clock_unix_secs: Option<u64>,
 }
 
@@ -87,7 +88,12 @@ impl Cors {
 impl From<RunOptions> for Builder {
     fn from(options: RunOptions) -> Self {
         let clock = match options.virtual_clock_unix_secs {
-            Some(secs) => Clock::virtual_at(UNIX_EPOCH + Duration::from_secs(secs.min(u32::MAX.into()))),
+            Some(secs) => {
+                // Advancing ends with the year 9999, where adding to a `SystemTime` may panic.
+                let clock = Clock::virtual_at(UNIX_EPOCH);
+                clock.advance(Duration::from_secs(secs));
+                clock
+            }
             None => Clock::system(),
         };
         Builder::with_options(options, clock)

@@ -186,6 +186,10 @@ async fn the_clock_is_read_and_moved_over_http() {
         .await
         .json();
     assert_eq!(moved["unix_ms"], 1_001_500);
+    let far: oneflight_testkit::RunOptions =
+        serde_json::from_value(json!({ "virtual_clock_unix_secs": u64::MAX })).unwrap();
+    let server = oneflight_testkit::Builder::from(far).start().await.unwrap();
+    assert_eq!(server.clock().unix().as_secs(), 253_402_300_799);
 }
 
 #[tokio::test]
