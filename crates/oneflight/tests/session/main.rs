@@ -9,5 +9,7 @@
 )]
 #![allow(unreachable_pub, reason = "nothing reaches into a test")]
 
+mod failures;
+mod sign_in_out;
 mod single_flight;
 mod support;

@@ -17,6 +17,8 @@ pub enum Answer {
     With(&'static str),
     /// Waits for the gate, then grants.
     Gate(Arc<Gate>),
+    /// Rotates, and holds the answer back until the gate opens.
+    GateAfter(Arc<Gate>),
     /// Answers after this long, and grants.
     After(Duration),
     /// Does not process the request.
@@ -190,6 +192,11 @@ impl Server {
             Some(Answer::Gate(gate)) => {
                 gate.pass().await;
                 Ok(self.granted(&form, ""))
+            }
+            Some(Answer::GateAfter(gate)) => {
+                let granted = self.granted(&form, "");
+                gate.pass().await;
+                Ok(granted)
             }
             Some(Answer::After(length)) => {
                 tokio::time::sleep(length).await;
