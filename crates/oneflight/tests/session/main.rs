@@ -10,6 +10,8 @@
 #![allow(unreachable_pub, reason = "nothing reaches into a test")]
 
 mod failures;
+mod sharing;
 mod sign_in_out;
 mod single_flight;
 mod support;
+mod time;

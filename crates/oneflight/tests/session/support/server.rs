@@ -133,7 +133,8 @@ impl Server {
         grants.current.values().any(|current| current == refresh_token)
     }
 
-    fn rotate(&self, presented: &str) -> Result<(String, String), &'static str> {
+    /// What a token request with this refresh token comes to.
+    pub fn rotate(&self, presented: &str) -> Result<(String, String), &'static str> {
         let mut grants = self.grants.lock().unwrap();
         let Some(grant) = grants.tokens.get(presented).copied() else {
             return Err("unknown");

@@ -16,6 +16,8 @@ pub enum Fault {
     /// Writes, and reports a failure.
     FailAfter,
     Hang,
+    /// Writes, and never says so.
+    HangAfter,
     Panic,
     /// Panics before there is a future.
     PanicAtOnce,
@@ -66,7 +68,6 @@ impl HostileStore {
         self.log.lock().unwrap().push(operation);
         let mut script = script.lock().unwrap();
         let fault = script.next.pop_front().or_else(|| script.always.clone());
-        drop(self.log.lock());
         let fault = fault.unwrap_or(Fault::None);
         if matches!(fault, Fault::PanicAtOnce) {
             drop(script);
@@ -78,7 +79,7 @@ impl HostileStore {
 
 async fn before(fault: &Fault) -> Result<(), StoreError> {
     match fault {
-        Fault::None | Fault::FailAfter => Ok(()),
+        Fault::None | Fault::FailAfter | Fault::HangAfter => Ok(()),
         Fault::Fail => Err(StoreError::new("scripted")),
         Fault::Hang => std::future::pending().await,
         Fault::Panic | Fault::PanicAtOnce => panic!("scripted"),
@@ -117,6 +118,7 @@ impl Store for HostileStore {
             let swap = self.memory.compare_and_swap(expected, record).await?;
             match fault {
                 Fault::FailAfter => Err(StoreError::new("scripted, after writing")),
+                Fault::HangAfter => std::future::pending().await,
                 _ => Ok(swap),
             }
         })
