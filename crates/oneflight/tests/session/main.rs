@@ -9,6 +9,7 @@
 )]
 #![allow(unreachable_pub, reason = "nothing reaches into a test")]
 
+mod dropping;
 mod failures;
 mod sharing;
 mod sign_in_out;

@@ -38,6 +38,7 @@ impl Clock for SharedClock {
 }
 
 /// A session's surroundings: one server, one clock, and as many holders as a test wants.
+#[derive(Clone)]
 pub struct World {
     pub server: Arc<Server>,
     pub clock: SharedClock,
