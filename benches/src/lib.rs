@@ -1,0 +1,3 @@
+//! What the measurements share: interleaved medians, and the peers.
+pub mod measure;
+pub mod peers;
