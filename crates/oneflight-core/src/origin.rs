@@ -275,6 +275,24 @@ impl Origin {
         self.scheme == Scheme::Https || self.is_loopback()
     }
 
+    /// Whether a scheme and an authority (RFC 3986 §3.2), as a URL parser left them, are written just like this origin:
+    /// its host and nothing else, or its host and port. `false` says only that they are written otherwise, so take
+    /// them apart and ask [`matches`](Self::matches) then.
+    ///
+    /// This spares the hot path the search for user information and for the port.
+    #[must_use]
+    #[inline]
+    pub fn is_written(&self, scheme: &str, authority: &str) -> bool {
+        let Some(port) = authority.strip_prefix(&*self.host) else {
+            return false;
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => port.parse() == Ok(self.port),
+            None => port.is_empty() && self.port == self.scheme.default_port(),
+        };
+        port && scheme == self.scheme.as_str()
+    }
+
     /// Whether these parts of a URL are this origin. Never allocates; parts that are no origin are no match.
     #[must_use]
     #[inline]

@@ -79,6 +79,13 @@ impl AllowList {
         self.0.iter().any(|origin| origin.matches(scheme, host, port))
     }
 
+    /// Whether one of the origins [is written](Origin::is_written) just like this. `false` says only that none is.
+    #[must_use]
+    #[inline]
+    pub fn is_written(&self, scheme: &str, authority: &str) -> bool {
+        self.0.iter().any(|origin| origin.is_written(scheme, authority))
+    }
+
     /// The origins, in the order given.
     #[must_use]
     pub fn origins(&self) -> &[Origin] {

@@ -187,3 +187,34 @@ fn o1_an_origin_is_shown_as_a_url_shows_it() {
         assert_eq!(origin(scheme, host, port).to_string(), shown);
     }
 }
+
+#[test]
+fn o1_only_an_authority_that_is_the_host_and_port_alone_is_written_like_the_origin() {
+    let default = origin("https", "api.example.com", None);
+    let odd = origin("https", "api.example.com", Some(8443));
+    let six = origin("http", "[::1]", Some(8080));
+    assert!(default.is_written("https", "api.example.com"));
+    assert!(default.is_written("https", "api.example.com:443"));
+    assert!(odd.is_written("https", "api.example.com:8443"));
+    assert!(six.is_written("http", "[::1]:8080"));
+
+    let others = [
+        ("http", "api.example.com"),
+        ("https", "api.example.com:8443"),
+        ("https", "api.example.com:"),
+        ("https", "api.example.com:443@evil.example"),
+        ("https", "api.example.com@evil.example"),
+        ("https", "api.example.com.evil.example"),
+        ("https", "api.example.com."),
+        ("https", "user@api.example.com"),
+        ("https", "api.example.co"),
+        ("https", ""),
+    ];
+    for (scheme, authority) in others {
+        assert!(!default.is_written(scheme, authority), "{scheme}://{authority}");
+    }
+    assert!(!odd.is_written("https", "api.example.com"));
+    // The exact form is all that it knows; the parts say the rest.
+    assert!(!default.is_written("https", "API.example.com"));
+    assert!(default.matches("https", "API.example.com", None));
+}

@@ -162,6 +162,11 @@ impl Session {
         origins.is_some_and(|origins| origins.allows(scheme, host, port))
     }
 
+    pub(crate) fn is_written(&self, scheme: &str, authority: &str) -> bool {
+        let origins = self.inner.shared.origins.as_ref();
+        origins.is_some_and(|origins| origins.is_written(scheme, authority))
+    }
+
     /// Signs in: from now on requests are sent with these tokens, and whoever waits for those of another sign-in learns
     /// that it was replaced.
     ///
