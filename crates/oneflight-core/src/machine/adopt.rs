@@ -148,7 +148,7 @@ impl Machine {
                     .after(policy.save_deadline);
                 return self.wait_out(flight, until, version);
             }
-            if let Some(wait) = self.forbidden(now, &flight, tokens) {
+            if let Some(wait) = self.forbidden(now, &flight, &base, tokens) {
                 let retry_at = now.mono.after(wait);
                 let failure = Failure::Transient {
                     cause: TransientCause::WaitingForExpiry,
@@ -185,7 +185,7 @@ impl Machine {
 
     /// Where a replay may kill the family, a token that may be spent is presented only when nothing is left to lose:
     /// how long until then, if that is not now.
-    fn forbidden(&self, now: Now, flight: &Flight, tokens: &TokenSet) -> Option<Duration> {
+    fn forbidden(&self, now: Now, flight: &Flight, base: &Base, tokens: &TokenSet) -> Option<Duration> {
         if self.config.policy.profile.retry_after_loss {
             return None;
         }
@@ -193,8 +193,11 @@ impl Machine {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.is_refusal());
-        let left = match tokens.expires_at(now.wall) {
-            Some(expires_at) => expires_at.since(now.wall),
+        let left = match tokens.expires_in {
+            Some(lifetime) => {
+                let start = self.start_of(base.session, base.set, tokens, now.wall);
+                start.after(lifetime).since(now.wall)
+            }
             None if refused => Duration::ZERO,
             None => self.config.policy.back_off_cap,
         };
@@ -231,7 +234,8 @@ impl Machine {
         }
     }
 
-    /// No record was there; believed only if nothing of ours was written meanwhile or is still to be written.
+    /// No record was there; believed only if nothing was seen written meanwhile, and nothing of ours is still to be
+    /// written.
     fn weigh_absence(&mut self, now: Now, writes: u32) {
         let busy = self.signs_in() || self.flight.as_ref().is_some_and(|flight| flight.is_committed());
         if writes != self.writes || busy || self.starts_itself() {

@@ -108,7 +108,26 @@ impl Machine {
         now: crate::WallTime,
     ) -> Timing {
         let spread = super::timing::spread_of(self.config.seed[0], session, set);
-        Timing::of(&self.config.policy, tokens, now, spread)
+        let start = self.start_of(session, set, tokens, now);
+        Timing::of(&self.config.policy, tokens, start, spread)
+    }
+
+    /// When the lifetime of a set began. What is published does not begin anew because it is read again after the clock
+    /// was set back.
+    pub(super) fn start_of(
+        &self,
+        session: SessionId,
+        set: u64,
+        tokens: &TokenSet,
+        now: crate::WallTime,
+    ) -> crate::WallTime {
+        let began = self
+            .published
+            .as_ref()
+            .filter(|published| published.session == session && published.set == set)
+            .filter(|published| published.tokens.received_at == tokens.received_at)
+            .map(|published| published.start);
+        tokens.received_at.min(now).min(began.unwrap_or(now))
     }
 
     /// Ends an attempt well or badly, and tells.

@@ -294,6 +294,15 @@ impl Machine {
 
     /// The first look at the store: what is there is taken over without the lock; only a renewal needs it.
     fn open(&mut self, now: Now, flight: Box<Flight>, stored: Option<Stored>) {
+        if let Some(published) = &self.published {
+            // A hint was quicker than this read, and may know more; waiters of what it showed have joined.
+            let (session, set, tokens) = (published.session, published.set, published.tokens.clone());
+            if self.serves(flight.attempt.as_ref(), session, set, &tokens, now) {
+                let generation = self.generation;
+                return self.end_flight(now, flight, Outcome::Adopted { generation });
+            }
+            return self.take_lock(flight);
+        }
         let Some(Stored { record, .. }) = stored else {
             self.never_signed_in(now);
             if self.starts_itself() {
@@ -314,15 +323,7 @@ impl Machine {
                 self.end_flight(now, flight, Outcome::Failed(failure));
             }
             State::Live { tokens, .. } => {
-                let ours = self
-                    .published
-                    .as_ref()
-                    .is_some_and(|published| published.session == record.session);
-                let generation = if ours {
-                    self.generation
-                } else {
-                    self.become_session(now, &record).unwrap_or(self.generation)
-                };
+                let generation = self.become_session(now, &record).unwrap_or(self.generation);
                 if self.serves(flight.attempt.as_ref(), record.session, record.set, tokens, now) {
                     return self.end_flight(now, flight, Outcome::Adopted { generation });
                 }
@@ -333,15 +334,8 @@ impl Machine {
 
     /// Whether this session was ended here, or its refresh token is known to be dead here.
     pub(super) fn is_over(&self, session: SessionId, tokens: &TokenSet) -> bool {
-        let ended = self.ended.contains(&session)
-            || self.ledger.as_ref().is_some_and(|ledger| {
-                ledger.endings.iter().any(|ending| {
-                    ending
-                        .targets
-                        .iter()
-                        .any(|target| target.session == Some(session))
-                })
-            });
+        let ended =
+            self.ended.contains(&session) || self.ledger.as_ref().is_some_and(|ledger| ledger.ends(session));
         ended || (self.published.is_none() && self.is_refused(tokens))
     }
 

@@ -140,6 +140,21 @@ impl Ledger {
         }
     }
 
+    /// A sign-out of whichever session stands in the store has found it; one that comes later is not meant. False if
+    /// there is no such sign-out, or no such session.
+    fn narrow(&mut self, record: &Record) -> bool {
+        let open = self
+            .endings
+            .iter_mut()
+            .flat_map(|ending| &mut ending.targets)
+            .filter(|target| target.session.is_none());
+        let live = matches!(record.state, State::Live { .. });
+        open.filter(|_| live)
+            .map(|target| target.session = Some(record.session))
+            .count()
+            > 0
+    }
+
     /// Whether this session is on its way to be buried, its newest token to be revoked.
     pub(super) fn ends(&self, session: SessionId) -> bool {
         self.endings
@@ -249,6 +264,11 @@ impl Machine {
                 return self.put(ledger, stored.map(|stored| stored.version), record, writing);
             }
             return self.sign_in_overtaken(now, ledger, stored);
+        }
+        if let Some(stored) = &stored
+            && ledger.narrow(&stored.record)
+        {
+            self.remember_ended(stored.record.session);
         }
         let buried = stored.as_ref().and_then(|stored| {
             let mutant = mutated!(self, BlindTombstone);

@@ -102,7 +102,7 @@ pub struct Machine {
     signing_out: Vec<SigningOut>,
     /// The ticket of a look at the store beside flight and ledger, and the writes seen when it began.
     looking: Option<(u32, u32)>,
-    /// Writes of this holder that landed; tells a look that was overtaken.
+    /// Writes, by anybody, that became known; tells a look that was overtaken.
     writes: u32,
     closed: bool,
     serials: u32,
@@ -204,7 +204,6 @@ impl Machine {
         self.rebase(now);
         if let Ok(Swap::Written(version)) = result {
             self.learn(version);
-            self.writes = self.writes.wrapping_add(1);
         }
         match ticket.lane {
             Lane::Flight => self.flight_saved(now, ticket.serial, result),
@@ -213,7 +212,10 @@ impl Machine {
     }
 
     fn learn(&mut self, version: Version) {
-        self.known = self.known.max(Some(version));
+        if self.known < Some(version) {
+            self.known = Some(version);
+            self.writes = self.writes.wrapping_add(1);
+        }
     }
 
     fn serial(&mut self) -> u32 {

@@ -45,7 +45,7 @@ impl Machine {
             self.generation += 1;
         }
         let timing = self.timing(session, set, &tokens, now.wall);
-        let start = tokens.received_at.min(now.wall);
+        let start = self.start_of(session, set, &tokens, now.wall);
         self.published = Some(Published {
             session,
             set,
