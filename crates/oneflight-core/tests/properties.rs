@@ -10,7 +10,7 @@ use proptest::sample::select;
 
 mod entry_points;
 
-use entry_points::{retry_after, token_answer, www_authenticate};
+use entry_points::{command_sequences, retry_after, token_answer, www_authenticate};
 
 /// Header values made of what means something in them, and of anything.
 fn header_value() -> impl Strategy<Value = Vec<u8>> {
@@ -251,6 +251,11 @@ proptest! {
     #[test]
     fn f1_o5_any_bytes_make_an_answer(bytes in vec(any::<u8>(), 0..400)) {
         token_answer::check_bytes(&bytes);
+    }
+
+    #[test]
+    fn s7_l1_p11_any_commands_and_faults_lose_no_session(program in vec(any::<u8>(), 0..300)) {
+        command_sequences::check(&program);
     }
 
     #[test]
