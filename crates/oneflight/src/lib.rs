@@ -16,6 +16,8 @@ mod random;
 pub mod session;
 pub mod sessions;
 pub mod store;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 use std::pin::Pin;
 

@@ -1,0 +1,2 @@
+//! The tower layer over services that are played by the tests: what sockets cannot show.
+#![allow(clippy::unwrap_used)]
