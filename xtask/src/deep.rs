@@ -91,7 +91,9 @@ fn powerset() -> Result<(), Failure> {
 fn deny(advisories: bool) -> Result<(), Failure> {
     tools::DENY.ensure()?;
     let mut command = cargo();
-    command.args(["deny", "--all-features", "check", "bans", "licenses", "sources"]);
+    command
+        .args(["deny", "--all-features", "check", "--hide-inclusion-graph"])
+        .args(["bans", "licenses", "sources"]);
     if advisories {
         command.arg("advisories");
     } else {

@@ -45,10 +45,6 @@ pub(crate) fn run() -> Result<Environment, Failure> {
         Ok(()) => {
             for (variable, folder) in NPM_FOLDERS {
                 let folder = root().join(folder);
-                if !folder.is_dir() {
-                    say(format!("{} is not there yet", folder.display()));
-                    continue;
-                }
                 match npm_packages(&folder) {
                     Ok(()) => environment.push((variable, folder.into())),
                     Err(what) => missing.push(what),
