@@ -45,3 +45,8 @@ macro_rules! each_case {
         }
     };
 }
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

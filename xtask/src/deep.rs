@@ -35,7 +35,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "powerset" => powerset(),
             "deny" => deny(plan.advisories),
             "fuzz" => fuzz(plan.fuzz_secs),
-            "bench" => bench::run(&["--smoke".to_owned()]),
+            "bench" => bench::run(&["--test".to_owned()]),
             _ => soak::rounds(&plan.soak),
         };
         match outcome {
