@@ -183,12 +183,12 @@ mod tests {
 
     /// A server that has this text at this URL, and nothing anywhere else.
     fn server(at: &'static str, text: &'static str) -> impl HttpExchange {
-        exchange_fn(async move |request: Request<Bytes>, _limit| {
+        exchange_fn(move |request: Request<Bytes>, _limit| {
             let mut response = Response::new(Bytes::from_static(text.as_bytes()));
             if request.uri() != at {
                 *response.status_mut() = StatusCode::NOT_FOUND;
             }
-            Ok(response)
+            std::future::ready(Ok(response))
         })
     }
 

@@ -137,3 +137,6 @@ impl From<Verdict> for Reply {
         Self::new(verdict)
     }
 }
+
+#[cfg(test)]
+mod tests;
