@@ -162,12 +162,12 @@ fn s5_the_driver_may_be_dropped_at_any_step_and_nobody_hangs() {
     for turns in 0..MAX_POINTS {
         let home = runtime();
         let store = MemoryStore::new();
-        let (world, session) = home.block_on(async {
+        let session = home.block_on(async {
             let world = World::new();
             let session = world.holder(store.clone());
             session.sign_in(world.grant()).await.unwrap();
             session.token().await.unwrap();
-            (world, session)
+            session
         });
         let refused = session.current().unwrap().stamp();
         let mut waiting = pin!(session.newer_than(refused));

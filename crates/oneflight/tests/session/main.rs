@@ -11,6 +11,9 @@
 
 mod dropping;
 mod failures;
+mod observing;
+mod registry;
+mod settings;
 mod sharing;
 mod sign_in_out;
 mod single_flight;

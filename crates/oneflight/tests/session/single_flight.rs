@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use oneflight::endpoint::{RefreshRequest, Reply, Verdict, endpoint_fn};
-use oneflight::events::TransientCause;
 use oneflight::{Action, Error, MemoryStore, Session, Store, TokenSet};
 
 use crate::support::server::Gate;

@@ -36,7 +36,6 @@ pub struct HostileStore {
     pub loads: Arc<Mutex<Script>>,
     pub locks: Arc<Mutex<Script>>,
     pub saves: Arc<Mutex<Script>>,
-    log: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl HostileStore {
@@ -59,13 +58,7 @@ impl HostileStore {
         script.lock().unwrap().next.extend(faults);
     }
 
-    /// What was asked of the store, in order.
-    pub fn log(&self) -> Vec<&'static str> {
-        self.log.lock().unwrap().clone()
-    }
-
-    fn fault(&self, operation: &'static str, script: &Mutex<Script>) -> Fault {
-        self.log.lock().unwrap().push(operation);
+    fn fault(&self, script: &Mutex<Script>) -> Fault {
         let mut script = script.lock().unwrap();
         let fault = script.next.pop_front().or_else(|| script.always.clone());
         let fault = fault.unwrap_or(Fault::None);
@@ -92,7 +85,7 @@ async fn before(fault: &Fault) -> Result<(), StoreError> {
 
 impl Store for HostileStore {
     fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        let fault = self.fault("load", &self.loads);
+        let fault = self.fault(&self.loads);
         Box::pin(async move {
             before(&fault).await?;
             self.memory.load().await
@@ -100,7 +93,7 @@ impl Store for HostileStore {
     }
 
     fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
-        let fault = self.fault("lock", &self.locks);
+        let fault = self.fault(&self.locks);
         Box::pin(async move {
             before(&fault).await?;
             self.memory.lock().await
@@ -112,7 +105,7 @@ impl Store for HostileStore {
         expected: Option<Version>,
         record: Record,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
-        let fault = self.fault("save", &self.saves);
+        let fault = self.fault(&self.saves);
         Box::pin(async move {
             before(&fault).await?;
             let swap = self.memory.compare_and_swap(expected, record).await?;
