@@ -135,5 +135,7 @@ control.listen(0, '127.0.0.1');
 await once(control, 'listening');
 
 console.log(JSON.stringify({ issuer, control: `http://127.0.0.1:${control.address().port}` }));
+// Whoever started this reads one line and no more; the provider's own notices must not end it.
+process.stdout.on('error', () => {});
 process.stdin.resume();
 process.stdin.on('end', () => process.exit(0));

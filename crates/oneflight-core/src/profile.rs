@@ -1,6 +1,5 @@
-//! What differs between authorization servers, as data.
-
-use crate::answer::AnswerRules;
+//! What differs between authorization servers, as data, in what the machine does. What differs in their answers is with the
+//! endpoint: [`AnswerRules`](crate::answer::AnswerRules).
 
 /// How one authorization server behaves. The default fits an unknown one: strict rotation is assumed, and one retry
 /// after an ambiguous loss.
@@ -10,8 +9,6 @@ pub struct Profile {
     /// After an answer was lost, present the same refresh token again at once, one time. Where a replay kills the
     /// whole family and there is no grace window, `false` keeps the access token alive to its end first.
     pub retry_after_loss: bool,
-    /// What its answers mean where they differ from RFC 6749.
-    pub answers: AnswerRules,
     /// Revoking one refresh token also ends grants of other sign-ins of the same user and client, so a late
     /// token is not revoked while another session lives.
     pub revocation_reaches_beyond_family: bool,
@@ -21,7 +18,6 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             retry_after_loss: true,
-            answers: AnswerRules::default(),
             revocation_reaches_beyond_family: false,
         }
     }

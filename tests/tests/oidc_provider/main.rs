@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod clients;
 mod login;
 mod naive;
 mod provider;
+mod rounds;
 
 use login::login;
 use provider::Provider;
@@ -33,4 +35,19 @@ async fn s1_a_naive_client_loses_the_grant_in_the_same_rounds() {
         0,
         "the user is thrown out"
     );
+}
+
+#[tokio::test]
+async fn s1_s3_one_refresh_per_round_through_reqwest() {
+    rounds::storms(clients::reqwest).await;
+}
+
+#[tokio::test]
+async fn f3_f5_f7_mishaps_between_rounds_through_reqwest() {
+    rounds::mishaps(clients::reqwest).await;
+}
+
+#[tokio::test]
+async fn l1_l3_l4_a_sign_out_during_a_refresh_through_reqwest() {
+    rounds::sign_out_during_a_refresh(clients::reqwest).await;
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -130,6 +131,8 @@ pub(crate) fn bare_client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
+        // Node closes idle connections after 5 s, just when the next request may be on its way.
+        .pool_idle_timeout(Duration::from_secs(2))
         .build()
         .expect("a client without TLS can always be built")
 }
