@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use oneflight::endpoint::{OAuthEndpoint, discover};
+use oneflight::tower::OneflightLayer;
 use oneflight::{Policy, Session};
 use oneflight_reqwest::{OneflightMiddleware, ReqwestExchange};
 
@@ -46,6 +47,33 @@ pub(crate) fn reqwest(session: &Session) -> Get {
             let status = answer.status().as_u16();
             // Read to its end, so that the connection goes back to the pool.
             answer.bytes().await.map_err(|error| error.to_string())?;
+            Ok(status)
+        })
+    })
+}
+
+pub(crate) fn tower(session: &Session) -> Get {
+    use http_body_util::{BodyExt as _, Empty};
+    use hyper_util::client::legacy::{Client, connect::HttpConnector};
+    use hyper_util::rt::TokioExecutor;
+    use tower::{Layer as _, Service as _, ServiceExt as _};
+
+    let client: Client<HttpConnector, _> = Client::builder(TokioExecutor::new()).build_http();
+    let service = OneflightLayer::new(session.clone()).layer(client);
+    Box::new(move |url| {
+        let mut service = service.clone();
+        Box::pin(async move {
+            let request = http::Request::get(url)
+                .body(Empty::<bytes::Bytes>::new())
+                .map_err(|error| error.to_string())?;
+            let service = service.ready().await.map_err(|error| error.to_string())?;
+            let answer = service.call(request).await.map_err(|error| error.to_string())?;
+            let status = answer.status().as_u16();
+            answer
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| error.to_string())?;
             Ok(status)
         })
     })

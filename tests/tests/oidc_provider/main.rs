@@ -51,3 +51,18 @@ async fn f3_f5_f7_mishaps_between_rounds_through_reqwest() {
 async fn l1_l3_l4_a_sign_out_during_a_refresh_through_reqwest() {
     rounds::sign_out_during_a_refresh(clients::reqwest).await;
 }
+
+#[tokio::test]
+async fn s1_s3_one_refresh_per_round_through_tower() {
+    rounds::storms(clients::tower).await;
+}
+
+#[tokio::test]
+async fn f3_f5_f7_mishaps_between_rounds_through_tower() {
+    rounds::mishaps(clients::tower).await;
+}
+
+#[tokio::test]
+async fn l1_l3_l4_a_sign_out_during_a_refresh_through_tower() {
+    rounds::sign_out_during_a_refresh(clients::tower).await;
+}
