@@ -4,42 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oneflight_core::machine::{
-    AttemptId, Config, Demand, Demanded, Effect, LoadTicket, LockResult, LockTicket, Machine, Outcome,
-    Policy, RefreshTicket, Revocation, RevokeTicket, Save, SaveTicket, Snapshot, Stamp, Status, StoreFailed,
+    AttemptId, Config, Demand, Demanded, Effect, LockResult, Machine, Outcome, Policy, Revocation, Snapshot,
+    Stamp, Status, StoreFailed,
 };
-use oneflight_core::{EndReason, HolderId, Now, SessionId, State, Stored, TokenSet};
+use oneflight_core::{EndReason, HolderId, Now, SessionId, State, TokenSet};
 
+use super::pending::Pending;
 use super::trace;
 use super::world::{Fault, SECRET, World};
 
 /// No input makes a machine ask for more than this.
 const MAX_EFFECTS: usize = 64;
 
-/// A ticket, and what it is for.
-enum Pending {
-    Lock(LockTicket),
-    /// With what stood there when it was asked for.
-    Load(LoadTicket, Option<Stored>),
-    Save(SaveTicket, Save),
-    Refresh(RefreshTicket, Arc<TokenSet>),
-    Revoke(RevokeTicket, Arc<TokenSet>),
-}
-
 /// What a holder calls itself in a mark.
 fn name(index: usize, life: u8) -> u8 {
     u8::try_from(index).expect("two holders") * 128 + life % 128
-}
-
-impl Pending {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Lock(_) => "lock",
-            Self::Load(..) => "load",
-            Self::Save(..) => "save",
-            Self::Refresh(..) => "refresh",
-            Self::Revoke(..) => "revoke",
-        }
-    }
 }
 
 /// What a waiter was promised.

@@ -7,6 +7,7 @@
 //! everything works again, everything comes to rest, and a session that the server would renew is renewed.
 
 mod holder;
+mod pending;
 mod world;
 
 use core::time::Duration;
