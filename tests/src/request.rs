@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, stream};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 
 /// A body whose chunks come one by one.
@@ -58,11 +58,10 @@ impl Req {
         }
     }
 
-    /// A `POST` of a stream: these chunks, then nothing for as long as the client keeps the body.
-    pub fn post_stream(url: impl Into<String>, chunks: Vec<&'static str>) -> Self {
-        let chunks = stream::iter(chunks).map(|chunk| Bytes::from_static(chunk.as_bytes()));
+    /// A `POST` of a stream of chunks.
+    pub fn post_stream(url: impl Into<String>, chunks: Vec<Bytes>) -> Self {
         Self {
-            body: Payload::Stream(Box::pin(chunks)),
+            body: Payload::Stream(Box::pin(stream::iter(chunks))),
             ..Self::new(Method::POST, url)
         }
     }

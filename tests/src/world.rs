@@ -5,10 +5,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use oneflight::endpoint::OAuthEndpoint;
 use oneflight::{Clock, MonoTime, Now, Policy, Session, SessionBuilder, TokenSet, WallTime};
 use oneflight_reqwest::ReqwestExchange;
-use oneflight_testkit::{Builder, IssuedSession, TestServer};
+use oneflight_testkit::{ApiRequest, Builder, IssuedSession, TestServer, TokenId};
+use tokio::task::JoinHandle;
+
+use crate::{Outcome, Req, Stack};
 
 /// A case that takes longer hangs, in seconds.
 const PATIENCE_SECONDS: u64 = 60;
+
+/// How long the server's access tokens live.
+pub const LIFETIME: Duration = Duration::from_secs(900);
 
 /// What the clock shows at the start of each case.
 const START_SECONDS: u64 = 1_700_000_000;
@@ -87,6 +93,44 @@ impl World {
     pub fn notes(&self) -> String {
         self.server.api_url("/api/notes")
     }
+
+    /// Lets the first tokens run out, for the API and for the sessions.
+    pub fn expire(&self) {
+        self.server.advance(LIFETIME);
+    }
+
+    /// Lets the renewal of the first tokens become due, while they can still be sent.
+    pub fn become_due(&self) {
+        self.server.advance(LIFETIME * 4 / 5);
+    }
+
+    /// What the API saw of the requests with this id, in the order they came.
+    pub fn seen(&self, id: &str) -> Vec<ApiRequest> {
+        let mut seen = self.server.api_requests();
+        seen.retain(|request| request.request_id.as_deref() == Some(id));
+        seen
+    }
+
+    /// Which tokens the requests with this id carried: their places in their family.
+    pub fn sequences(&self, id: &str) -> Vec<Option<u64>> {
+        let token = |request: ApiRequest| request.credentials.token();
+        let sequence = |token: TokenId| token.sequence;
+        self.seen(id)
+            .into_iter()
+            .map(|request| token(request).map(sequence))
+            .collect()
+    }
+
+    /// How many refreshes were asked for.
+    pub fn posts(&self) -> u64 {
+        self.server.counters().refresh_posts
+    }
+}
+
+/// Sends a request in a task of its own.
+pub fn spawn<S: Stack>(client: &S, request: Req) -> JoinHandle<Outcome> {
+    let client = client.clone();
+    tokio::spawn(async move { client.send(request).await })
 }
 
 /// The server's clock, as the session's: both move together.

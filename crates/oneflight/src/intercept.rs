@@ -50,14 +50,10 @@ impl Session {
     /// Where a renewal is due, but the token may still be sent, this also starts the renewal.
     #[must_use]
     pub fn attach(&self, uri: &Uri) -> Attachment {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        if !self.allows_uri(uri) {
             return Attachment::NotOurs;
-        };
-        // Most requests write the origin just as the list does; taking the authority apart costs several times as much.
-        if self.is_written(scheme, authority.as_str()) {
-            return self.attach_allowed();
         }
-        self.attach_parts(scheme, authority.host(), authority.port_u16())
+        self.attach_allowed()
     }
 
     /// The same, for a URL that another parser took apart.
@@ -67,6 +63,15 @@ impl Session {
             return Attachment::NotOurs;
         }
         self.attach_allowed()
+    }
+
+    pub(crate) fn allows_uri(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return false;
+        };
+        // Most requests write the origin just as the list does; taking the authority apart costs several times as much.
+        self.is_written(scheme, authority.as_str())
+            || self.allows(scheme, authority.host(), authority.port_u16())
     }
 
     fn attach_allowed(&self) -> Attachment {

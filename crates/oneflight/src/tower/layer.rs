@@ -12,7 +12,7 @@ use super::Oneflight;
 use crate::Session;
 use crate::endpoint::url;
 use crate::error::{ConfigError, UrlProblem};
-use crate::intercept::{Attachment, NotRenewable, OnFailure, OptOut, judge};
+use crate::intercept::{NotRenewable, OnFailure, OptOut, judge};
 
 /// How much of a request body is kept for a replay, if nobody says otherwise, in bytes: 64 KiB.
 pub const DEFAULT_REPLAY_LIMIT_BYTES: usize = 64 * 1024;
@@ -185,7 +185,7 @@ pub(super) enum Decision {
     /// It cannot be told.
     NoAuthority,
     /// It gets this session's.
-    Attach(Session, Attachment),
+    Attach(Session),
 }
 
 impl Settings {
@@ -203,9 +203,9 @@ impl Settings {
             (None, Some(origin)) => origin,
             (None, None) => return Decision::NoAuthority,
         };
-        match session.attach(uri) {
-            Attachment::NotOurs => Decision::Leave,
-            attachment => Decision::Attach(session.clone(), attachment),
+        match session.allows_uri(uri) {
+            true => Decision::Attach(session.clone()),
+            false => Decision::Leave,
         }
     }
 

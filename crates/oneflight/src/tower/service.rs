@@ -17,7 +17,7 @@ use super::future::{Plan, ResponseFuture};
 use super::layer::{Decision, Replays, Settings};
 use super::tape::Tape;
 use crate::BoxFuture;
-use crate::intercept::{Attachment, NoReplay, UnreplayedReason};
+use crate::intercept::{NoReplay, UnreplayedReason};
 use crate::session::Authorization;
 use crate::{Error as TokenError, Session};
 
@@ -53,18 +53,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (session, attachment) = match self.settings.decide(&request) {
+        let session = match self.settings.decide(&request) {
             Decision::Leave => {
                 return ResponseFuture::untouched(self.inner.call(request.map(RecordingBody::passing)));
             }
             Decision::NoAuthority => return ResponseFuture::failed(Error::NoAuthority),
-            Decision::Attach(session, attachment) => (session, attachment),
+            Decision::Attach(session) => session,
         };
         // The one that was made ready is used; the clone has to become ready for the next request.
         let next = self.inner.clone();
         let ready = mem::replace(&mut self.inner, next);
         let (request, kept) = keep(request, &self.settings);
-        let start = Start::of(&session, attachment, &kept);
+        let start = Start::of(&session, &kept);
         let plan = Plan::new(ready, session, Arc::clone(&self.settings), kept);
         match start {
             Start::Now(authorization) => ResponseFuture::sent(plan, request, authorization),
@@ -139,18 +139,14 @@ enum Start {
 }
 
 impl Start {
-    fn of<B: Body>(
-        session: &Session,
-        attachment: Attachment,
-        kept: &Result<Kept<B>, UnreplayedReason>,
-    ) -> Self {
+    fn of<B: Body>(session: &Session, kept: &Result<Kept<B>, UnreplayedReason>) -> Self {
         let has_second_try = match kept {
             Ok(kept) => kept.tape.as_ref().is_none_or(Tape::is_bounded),
             Err(_) => false,
         };
-        // Asking and not waiting is enough to know.
+        // Asking and not waiting is enough to know. It comes before the token is read: the renewal may be quick.
         let renew_first = !has_second_try && session.renew_if_due().now_or_never().is_none();
-        if let (Attachment::Ready(authorization), false) = (attachment, renew_first) {
+        if let (Some(authorization), false) = (session.ready(), renew_first) {
             return Self::Now(authorization);
         }
         let session = session.clone();
