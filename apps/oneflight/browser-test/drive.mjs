@@ -87,7 +87,7 @@ async function latecomer() {
 
 // For the README: the same scenario with each client, side by side.
 async function portrait(path) {
-  const small = await browser.newPage({ viewport: { width: 700, height: 900 }, deviceScaleFactor: 2 });
+  const small = await browser.newPage({ viewport: { width: 600, height: 900 } });
   await small.goto(url);
   await small.selectOption("#requests", "50");
   const cards = [];
@@ -98,10 +98,11 @@ async function portrait(path) {
     await small.waitForFunction(() => ["good", "bad"].includes(document.getElementById("verdict").dataset.tone));
     cards.push((await small.locator(".flight").screenshot()).toString("base64"));
   }
-  const sheet = await browser.newPage({ viewport: { width: 1960, height: 600 } });
-  const pictures = cards.map((card) => `<img style="width:640px;display:block" src="data:image/png;base64,${card}">`).join("");
-  await sheet.setContent(`<body style="margin:0;background:#f6f5f1;display:flex;gap:10px;padding:10px;align-items:flex-start">${pictures}`);
-  await sheet.locator("body").screenshot({ path });
+  const sheet = await browser.newPage({ viewport: { width: 1764, height: 1200 } });
+  const pictures = cards.map((card) => `<img style="display:block" src="data:image/png;base64,${card}">`).join("");
+  await sheet.setContent(`<body style="margin:0;background:#f6f5f1"><div style="display:inline-flex;gap:10px;padding:10px;background:#f6f5f1">${pictures}</div>`);
+  await sheet.waitForFunction(() => [...document.images].every((image) => image.complete));
+  await sheet.locator("div").screenshot({ path });
 }
 
 try {

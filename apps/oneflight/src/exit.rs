@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use oneflight::Action;
-use url::Url;
+use oneflight::endpoint::DiscoveryError;
 
 use crate::token_file::TokenFileError;
 
@@ -15,7 +15,7 @@ Exit codes:
   2    the arguments make no sense
   3    something outside is in the way: a port, a file, a server that does not answer
   4    the grant is dead or the client unknown to the issuer: sign in again, or correct --client-id
-  130  interrupted; a renewal under way was ended and saved first";
+  130  interrupted; a renewal under way was let end, and saved, first";
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,30 +38,28 @@ impl From<Exit> for ExitCode {
 /// `Display` is the cause; [`next_step`](Self::next_step) says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("port {port} on 127.0.0.1 cannot be used: {source}")]
+    #[error("port {port} on 127.0.0.1 cannot be used")]
     Port { port: u16, source: std::io::Error },
-    #[error("none of the ports {first} to {last} on 127.0.0.1 is free: {source}")]
+    #[error("none of the ports {first} to {last} on 127.0.0.1 is free")]
     NoFreePort {
         first: u16,
         last: u16,
         source: std::io::Error,
     },
-    #[error("the test server did not start: {source}")]
+    #[error("the test server did not start")]
     TestServer { source: oneflight_testkit::StartError },
-    #[error("the server stopped: {source}")]
+    #[error("the server stopped")]
     Serving { source: std::io::Error },
-    #[error("the HTTP client could not be built: {source}")]
+    #[error("the HTTP client could not be built")]
     HttpClient { source: reqwest::Error },
-    #[error("{source}")]
+    #[error("the client cannot be set up")]
     Settings { source: oneflight::ConfigError },
-    #[error("there is no session to fly with: {source}")]
+    #[error("there is no session to fly with")]
     Session { source: oneflight::Error },
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
-    #[error("the issuer {issuer} does not answer: {source}")]
-    IssuerSilent { issuer: Url, source: reqwest::Error },
-    #[error("{issuer} is no issuer: {cause}")]
-    NoIssuer { issuer: Url, cause: String },
+    #[error("the token endpoint of {issuer} could not be found")]
+    Issuer { issuer: String, source: DiscoveryError },
     #[error("the first refresh failed: {cause}")]
     TokenEndpoint { cause: String },
     #[error("the API did not answer the first call, made with a fresh token: {cause}")]
@@ -70,7 +68,7 @@ pub(crate) enum Problem {
     ApiRefuses,
     #[error("the newest token could not be saved; what the token file holds has been spent")]
     Unsaved,
-    #[error("standard output cannot be written: {source}")]
+    #[error("standard output cannot be written")]
     Output { source: std::io::Error },
 }
 
@@ -97,9 +95,9 @@ impl Problem {
             Self::TokenFile(TokenFileError::Format { .. }) => {
                 "put the refresh token into it, alone on one line, or the token response as JSON".to_owned()
             }
-            Self::IssuerSilent { .. } => "check the URL, the network and the server; nothing was sent with a token".to_owned(),
-            Self::NoIssuer { .. } => {
-                "give the issuer exactly as its metadata spell it: /.well-known/openid-configuration below it must be its own"
+            Self::Issuer { .. } => {
+                "check --issuer: its /.well-known/openid-configuration must answer and name the issuer exactly so; \
+                 no token was sent"
                     .to_owned()
             }
             Self::TokenEndpoint { .. } => "check the refresh token and --client-id; if both are right, sign in again".to_owned(),

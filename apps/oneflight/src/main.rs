@@ -2,12 +2,12 @@
 
 mod cli;
 mod demo;
-mod discovery;
 mod exit;
 mod testserver;
 mod tls;
 mod token_file;
 
+use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,6 +36,12 @@ fn main() -> ExitCode {
 }
 
 fn report(problem: &Problem) -> ExitCode {
-    eprintln!("error: {problem}\n next: {}", problem.next_step());
+    eprintln!("error: {problem}");
+    let mut cause = problem.source();
+    while let Some(error) = cause {
+        eprintln!("cause: {error}");
+        cause = error.source();
+    }
+    eprintln!(" next: {}", problem.next_step());
     problem.exit().into()
 }

@@ -25,6 +25,7 @@ fn x2_arguments_that_make_no_sense_are_usage_errors() {
     refused(&["demo", "--headless", "--scenario", "sunshine"], "late-401");
     refused(&["demo", "--headless", "--port", "4180"], "--port");
     refused(&["demo", "--json"], "--headless");
+    refused(&["demo", "--requests", "50"], "--headless");
     refused(&["testserver", "--rotation", "sometimes"], "strict");
     refused(&["testserver", "--access-token-lifetime", "5"], "unit");
 }
@@ -75,6 +76,30 @@ fn x2_exit_codes_and_expectations_are_documented() {
     }
     let help = stdout(&run(&["demo", "--help"]));
     assert!(help.contains("always-401   oneflight"), "{help}");
+}
+
+#[test]
+fn x2_the_page_about_the_demo_has_the_same_tables() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/demo.md");
+    let page = std::fs::read_to_string(page).expect("docs/demo.md");
+    let help = stdout(&run(&["demo", "--help"]));
+    let after = |heading: &str| {
+        help.lines()
+            .skip_while(|line| !line.contains(heading))
+            .skip(1)
+            .collect::<Vec<_>>()
+    };
+    let expectations = after("refresh POSTs reuse").into_iter().take(18);
+    let codes = after("Exit codes:").into_iter().take(6);
+    let mut compared = 0;
+    for line in expectations.chain(codes) {
+        assert!(
+            page.lines().any(|other| other.trim() == line.trim()),
+            "{line:?} is missing in docs/demo.md"
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, 24);
 }
 
 #[test]

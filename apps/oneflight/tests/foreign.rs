@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::io::BufRead;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Output;
@@ -140,6 +141,39 @@ async fn p1_the_file_holds_the_new_token_before_a_request_carries_it() {
     assert_eq!(foreign.held()["set"], 3);
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p1_x2_an_interrupt_during_a_refresh_saves_the_new_token_first() {
+    let foreign = Foreign::new("interrupt").await;
+    let gate = foreign.server.hold(Hold::answers(Point::Refresh));
+    let arguments = foreign.arguments();
+    let mut child = oneflight(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        .spawn()
+        .expect("it starts");
+    gate.arrived(1).await;
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.expect("kill is there").success());
+    // It says so when it has understood; only then may the answer come.
+    let mut heard = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
+    while !heard
+        .next()
+        .expect("it says so")
+        .expect("UTF-8")
+        .starts_with("interrupted:")
+    {}
+    gate.open();
+    let status = tokio::task::spawn_blocking(move || child.wait())
+        .await
+        .expect("waited")
+        .expect("waited");
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(foreign.held()["set"], 1);
+    ended(&foreign.fly(&["--requests", "5"]).await, 0, &[]);
+    assert_eq!(foreign.server.counters().reuse_detected, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f5_a_foreign_server_that_loses_an_answer_ends_the_grant_and_the_command_says_so() {
     let foreign = Foreign::new("lost").await;
@@ -225,7 +259,7 @@ async fn p6_a_token_file_that_is_none_is_named_and_nothing_is_sent() {
         ended(
             &foreign.fly(&[]).await,
             3,
-            &["token file", "next: put the refresh token into it"],
+            &["no token file", "next: put the refresh token into it"],
         );
         assert_eq!(fs::read_to_string(&foreign.file).expect("there"), garbage);
     }
@@ -251,7 +285,7 @@ async fn x2_an_issuer_that_does_not_answer_is_named() {
     ended(
         &fly(&arguments, &[]).await,
         3,
-        &["does not answer", &closed.to_string(), "next: check the URL"],
+        &["could not be found", &closed.to_string(), "next: check --issuer"],
     );
     assert_eq!(foreign.server.counters().token_posts, 0);
 }
@@ -264,12 +298,20 @@ async fn x2_what_is_no_issuer_is_named() {
     ended(
         &fly(&arguments, &[]).await,
         3,
-        &["is no issuer", "127.0.0.1", "next: "],
+        &[
+            "could not be found",
+            "not to http://localhost",
+            "next: check --issuer",
+        ],
     );
     arguments[2] = foreign.server.issuer().to_owned() + "/tenant";
-    ended(&fly(&arguments, &[]).await, 3, &["is no issuer", "404"]);
+    ended(&fly(&arguments, &[]).await, 3, &["could not be found", "404"]);
     foreign.server.inject_always(Point::Metadata, Fault::html_200());
-    ended(&foreign.fly(&[]).await, 3, &["is no issuer", "metadata"]);
+    ended(
+        &foreign.fly(&[]).await,
+        3,
+        &["could not be found", "holds no metadata"],
+    );
     assert_eq!(foreign.server.counters().token_posts, 0);
 }
 

@@ -177,7 +177,7 @@ impl Expectation {
             ),
             Outage => Self::new(
                 Share::HalfAtLeast,
-                (2, 12),
+                (2, 7),
                 false,
                 true,
                 "Callers got an error that says when to retry, and the session was kept. One refresh per step of the back-off, and one that worked.",
@@ -290,8 +290,10 @@ pub(crate) fn help() -> String {
     }
     let _ = write!(
         text,
-        "\nBelow {CROWD} requests too little happens at once for the races of naive and textbook to be certain; what hangs on\n\
-         them is then not judged. sign-out should end the session: alive means that it came back.\n\n{}",
+        "
+Below {CROWD} requests too little happens at once for the races of naive and textbook to be certain; what hangs on them is then not judged. sign-out should end the session: alive means that it came back.
+
+{}",
         crate::exit::TABLE
     );
     text

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oneflight::Session;
-use oneflight::endpoint::OAuthEndpoint;
+use oneflight::endpoint::{OAuthEndpoint, discover};
 use oneflight_reqwest::ReqwestExchange;
+use url::Url;
 
 use super::client::{Api, Client, Desk, Naive, Noted, Oneflight, Textbook, Wire, Witness};
 use super::event::{Lane, Recorder};
@@ -15,7 +16,6 @@ use super::report::{Report, Tally, millis};
 use super::stage::http_client;
 use super::terminal;
 use crate::cli::ForeignPlan;
-use crate::discovery;
 use crate::exit::{Exit, Problem};
 use crate::token_file::TokenFile;
 
@@ -40,8 +40,11 @@ pub(crate) async fn fly(plan: ForeignPlan) -> Result<Exit, Problem> {
         never = terminal::show_progress(&recorder, plan.requests) => match never {},
         _ = tokio::signal::ctrl_c() => {
             terminal::end_progress();
-            eprintln!("interrupted: ending and saving what is under way");
-            return leave(&visitor).await.map(|()| Exit::Interrupted);
+            eprintln!("interrupted: ending and saving what is under way; once more to leave at once");
+            return tokio::select! {
+                left = leave(&visitor) => left.map(|()| Exit::Interrupted),
+                _ = tokio::signal::ctrl_c() => Err(Problem::Unsaved),
+            };
         }
     };
     terminal::end_progress();
@@ -79,14 +82,23 @@ fn misses(report: &Report) -> Vec<String> {
 
 async fn arrive(plan: &ForeignPlan, file: &TokenFile, recorder: &Recorder) -> Result<Visitor, Problem> {
     recorder.phase("asking the issuer where its token endpoint is");
-    let metadata = discovery::discover(&plan.issuer).await?;
+    let bare =
+        ReqwestExchange::new(crate::tls::builder()).map_err(|source| Problem::HttpClient { source })?;
+    let metadata = discover(&plan.issuer, &bare)
+        .await
+        .map_err(|source| Problem::Issuer {
+            issuer: plan.issuer.clone(),
+            source,
+        })?;
+    // `discover` has checked it.
+    let token_endpoint = Url::parse(&metadata.token_endpoint).expect("a sound URL");
     let http = crate::tls::builder()
         .timeout(API_DEADLINE)
         .build()
         .map_err(|source| Problem::HttpClient { source })?;
     let (api, witness) = (Api::Same(plan.api.clone()), Witness::default());
     if plan.client == ClientKind::Oneflight {
-        let session = session(plan, file, &metadata, recorder)?;
+        let session = session(plan, file, bare, token_endpoint, recorder)?;
         let client = Client::Oneflight(Oneflight::new(http, api, &witness, session.clone()));
         return Ok(Visitor {
             client: Arc::new(client),
@@ -95,8 +107,7 @@ async fn arrive(plan: &ForeignPlan, file: &TokenFile, recorder: &Recorder) -> Re
         });
     }
     let wire = Wire::new(http, api, &witness);
-    let desk =
-        Desk::new(http_client()?, metadata.token_endpoint, &plan.client_id, recorder).keeping(file.clone());
+    let desk = Desk::new(http_client()?, token_endpoint, &plan.client_id, recorder).keeping(file.clone());
     let tokens = desk.begin().await?;
     let client = match plan.client {
         ClientKind::Naive => Client::Naive(Naive::new(wire, desk, tokens)),
@@ -112,21 +123,23 @@ async fn arrive(plan: &ForeignPlan, file: &TokenFile, recorder: &Recorder) -> Re
 fn session(
     plan: &ForeignPlan,
     file: &TokenFile,
-    metadata: &discovery::Metadata,
+    exchange: ReqwestExchange,
+    token_endpoint: Url,
     recorder: &Recorder,
 ) -> Result<Session, Problem> {
-    let exchange = Noted {
-        exchange: ReqwestExchange::new(crate::tls::builder())
-            .map_err(|source| Problem::HttpClient { source })?,
-        token_endpoint: metadata.token_endpoint.clone(),
+    let settings = |source| Problem::Settings { source };
+    let noted = Noted {
+        exchange,
+        token_endpoint: token_endpoint.clone(),
         recorder: recorder.clone(),
     };
-    let settings = |source| Problem::Settings { source };
-    let endpoint =
-        OAuthEndpoint::builder(metadata.token_endpoint.as_str(), &plan.client_id, exchange).build();
+    // No revocation URL: nothing here may ever end a grant that was lent to us.
+    let endpoint = OAuthEndpoint::builder(token_endpoint, &plan.client_id, noted)
+        .build()
+        .map_err(settings)?;
     let origin = plan.api.origin().ascii_serialization();
     Session::builder()
-        .endpoint(endpoint.map_err(settings)?)
+        .endpoint(endpoint)
         .store(file.clone())
         .origins([origin])
         .build()

@@ -33,7 +33,7 @@ pub(crate) enum FormatError {
     Damaged { line: usize, column: usize },
     #[error("it was written by a newer oneflight (format {format})")]
     Newer { format: u64 },
-    #[error("its token cannot be one: {0}")]
+    #[error("its token cannot be one")]
     Token(#[from] TokenError),
     #[error("this record cannot be written in the format of the file")]
     Unwritable,

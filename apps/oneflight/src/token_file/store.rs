@@ -56,7 +56,7 @@ async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, TokenFileError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| StoreError::new(error.to_string())),
+        Ok(done) => done.map_err(|error| StoreError::new("the token file failed").because(error)),
         Err(panicked) => Err(StoreError::new("the token file could not be worked on").because(panicked)),
     }
 }
