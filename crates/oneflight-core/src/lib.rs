@@ -21,6 +21,8 @@ extern crate std;
 pub mod answer;
 pub mod challenge;
 pub mod machine;
+#[cfg(test)]
+mod model;
 pub mod origin;
 pub mod profile;
 pub mod record;

@@ -20,9 +20,9 @@ pub(super) struct Attempt {
     pub(super) started: MonoTime,
     pub(super) waiters: u32,
     /// The set that the API refused: its access token serves nobody here.
-    refused: Option<Arc<TokenSet>>,
+    pub(super) refused: Option<Arc<TokenSet>>,
     /// Somebody wants a set that is not due for renewal.
-    due: bool,
+    pub(super) due: bool,
 }
 
 impl Attempt {

@@ -8,7 +8,6 @@ use super::config::GrantKind;
 use super::demand::{Demand, Demanded};
 use super::effect::{AttemptId, Revocation, Status};
 use super::ledger::{Ending, SigningIn, Target};
-use super::mutation::mutated;
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
 use super::{Lane, Machine};
 use crate::{EndReason, Now, SessionId, Stored, TokenSet};
@@ -18,15 +17,15 @@ impl Machine {
     /// way, or it starts one, or none is allowed now.
     pub fn demand(&mut self, now: Now, demand: Demand) -> Demanded {
         self.rebase(now);
+        #[cfg(test)]
+        let demand = self.mutant_demand(demand);
         if self.closed {
             return Demanded::Refused(Failure::Closed);
         }
         if let Some(answer) = self.answer_without_attempt(now, demand) {
             return answer;
         }
-        let mutant = mutated!(self, IgnoreGeneration);
-        let refusal =
-            matches!(demand, Demand::NewerThan(stamp) if mutant || stamp.generation == self.generation);
+        let refusal = matches!(demand, Demand::NewerThan(stamp) if stamp.generation == self.generation);
         if let Some(id) = self.join(demand) {
             return Demanded::Joined(id);
         }
@@ -88,8 +87,7 @@ impl Machine {
                 return Some(Demanded::Refused(Failure::Replaced));
             }
             Demand::NewerThan(stamp) => {
-                let newer = self.generation > stamp.generation && !mutated!(self, IgnoreGeneration);
-                newer && published.timing.is_usable(now.wall)
+                self.generation > stamp.generation && published.timing.is_usable(now.wall)
             }
         };
         if served {
@@ -179,6 +177,15 @@ impl Machine {
     pub fn sign_out(&mut self, now: Now) -> AttemptId {
         self.rebase(now);
         let id = self.attempt_id();
+        #[cfg(test)]
+        if self.defers_sign_out(id) {
+            return id;
+        }
+        self.end_sessions(now, id);
+        id
+    }
+
+    pub(super) fn end_sessions(&mut self, now: Now, id: AttemptId) {
         let targets = self.sessions_to_end();
         if targets.is_empty() && self.status != Status::Unknown {
             let landed = self.ledger.is_none();
@@ -189,7 +196,7 @@ impl Machine {
                     revocation: Revocation::NotOffered,
                 },
             );
-            return id;
+            return;
         }
         for session in targets.iter().filter_map(|target| target.session) {
             self.remember_ended(session);
@@ -209,7 +216,6 @@ impl Machine {
         self.ledger.get_or_insert_default().endings.push(ending);
         self.end_session(now, EndReason::SignOut);
         self.drive_ledger();
-        id
     }
 
     fn sessions_to_end(&self) -> alloc::vec::Vec<Target> {

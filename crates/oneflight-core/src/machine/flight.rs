@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use super::attempt::Attempt;
 use super::effect::{Effect, LockResult, LockTicket, Save, StoreFailed, Swap};
 use super::keep::Unsaved;
+use super::mutation::mutated;
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
 use super::refresh::{Base, Yield};
 use super::{Lane, Machine, Status};
@@ -31,11 +32,11 @@ pub(super) struct Flight {
     pub(super) held: Option<Held>,
     /// This lost answer was already followed by a retry.
     pub(super) retried: bool,
-    reloads: u8,
+    pub(super) reloads: u8,
     /// The foreign mark that was waited for under a lease.
-    waited: Option<Version>,
+    pub(super) waited: Option<Version>,
     /// The ticket that is out.
-    serial: u32,
+    pub(super) serial: u32,
     pub(super) phase: Phase,
 }
 
@@ -182,6 +183,8 @@ impl Machine {
         if flight.held.take().is_some() {
             self.push(Effect::Unlock);
         }
+        #[cfg(test)]
+        self.begin_deferred_sign_out(now);
         let Some(queued) = self.queued.take() else { return };
         if let Some(published) = &self.published {
             let (session, set, tokens) = (published.session, published.set, published.tokens.clone());
@@ -269,9 +272,11 @@ impl Machine {
             return;
         };
         match core::mem::replace(&mut flight.phase, Phase::Opening) {
-            Phase::Saving(unsaved) if flight.orphan => self.orphan_saved(now, flight, unsaved, result),
-            _ if flight.orphan => self.orphan_lands(now, flight),
+            Phase::Saving(unsaved) if flight.orphan && !mutated!(self, KeepLateToken) => {
+                self.orphan_saved(now, flight, unsaved, result);
+            }
             Phase::Saving(unsaved) => self.kept(now, flight, unsaved, result),
+            _ if flight.orphan => self.orphan_lands(now, flight),
             Phase::Marking(base) => self.marked(now, flight, base, result),
             Phase::Yielding(base, done) => self.yielded(now, flight, base, done, result),
             Phase::Burying(base) => self.buried(now, flight, base, result),
@@ -336,7 +341,7 @@ impl Machine {
     pub(super) fn is_over(&self, session: SessionId, tokens: &TokenSet) -> bool {
         let ended =
             self.ended.contains(&session) || self.ledger.as_ref().is_some_and(|ledger| ledger.ends(session));
-        ended || (self.published.is_none() && self.is_refused(tokens))
+        (ended && !mutated!(self, ForgetEnded)) || (self.published.is_none() && self.is_refused(tokens))
     }
 
     /// Whether the server refused this refresh token for good.

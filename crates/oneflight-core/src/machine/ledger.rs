@@ -23,14 +23,14 @@ const MAX_CONFLICTS: u32 = 16;
 pub(super) struct Ledger {
     pub(super) sign_in: Option<SigningIn>,
     pub(super) endings: Vec<Ending>,
-    step: Step,
+    pub(super) step: Step,
     failures: u32,
-    conflicts: u32,
+    pub(super) conflicts: u32,
 }
 
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
-enum Step {
+pub(super) enum Step {
     #[default]
     Idle,
     Loading(u32),
@@ -41,9 +41,9 @@ enum Step {
 /// What a write on its way will have put there, and whose tokens it replaces.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-struct Writing {
-    sign_in: Option<SessionId>,
-    replaced: Option<(SessionId, u64, Arc<TokenSet>)>,
+pub(super) struct Writing {
+    pub(super) sign_in: Option<SessionId>,
+    pub(super) replaced: Option<(SessionId, u64, Arc<TokenSet>)>,
 }
 
 /// A sign-in that does not stand in the store yet.
@@ -57,7 +57,7 @@ pub(super) struct SigningIn {
     /// Sessions of this holder that it takes the place of.
     pub(super) replaces: Vec<SessionId>,
     /// What stood in the store when it began, if it could be read.
-    seen: Option<Option<Version>>,
+    pub(super) seen: Option<Option<Version>>,
 }
 
 impl SigningIn {
@@ -97,10 +97,10 @@ pub(super) struct Ending {
 pub(super) struct Target {
     /// `None`: whichever session stands in the store.
     pub(super) session: Option<SessionId>,
-    set: u64,
-    newest: Option<Arc<TokenSet>>,
+    pub(super) set: u64,
+    pub(super) newest: Option<Arc<TokenSet>>,
     /// That set was given to revocation already, when the store was ill.
-    revoked: bool,
+    pub(super) revoked: bool,
 }
 
 impl Target {

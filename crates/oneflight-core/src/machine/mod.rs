@@ -15,10 +15,12 @@ mod command;
 mod config;
 mod demand;
 mod effect;
+#[cfg(test)]
+pub(crate) mod fingerprint;
 mod flight;
 mod keep;
 mod ledger;
-mod mutation;
+pub(crate) mod mutation;
 mod orphan;
 mod outcome;
 mod publish;
@@ -110,6 +112,8 @@ pub struct Machine {
     spread: Spread,
     #[cfg(test)]
     pub(crate) mutation: Option<mutation::Mutation>,
+    #[cfg(test)]
+    deferred_sign_out: Option<AttemptId>,
 }
 
 impl Machine {
@@ -145,6 +149,8 @@ impl Machine {
             spread,
             #[cfg(test)]
             mutation: None,
+            #[cfg(test)]
+            deferred_sign_out: None,
         }
     }
 

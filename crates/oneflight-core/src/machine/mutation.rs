@@ -46,3 +46,32 @@ macro_rules! mutated {
     };
 }
 pub(super) use mutated;
+
+#[cfg(test)]
+impl super::Machine {
+    /// Puts a sign-out off until the flight has landed, if that is the fault.
+    pub(super) fn defers_sign_out(&mut self, id: super::AttemptId) -> bool {
+        let defers = mutated!(self, SignOutWaits) && self.flight.is_some();
+        self.deferred_sign_out = defers.then_some(id);
+        defers
+    }
+
+    /// Takes a refusal of any generation for one of the newest, if that is the fault.
+    pub(super) fn mutant_demand(&self, demand: super::Demand) -> super::Demand {
+        match demand {
+            super::Demand::NewerThan(stamp) if mutated!(self, IgnoreGeneration) => {
+                super::Demand::NewerThan(super::Stamp {
+                    generation: self.generation,
+                    ..stamp
+                })
+            }
+            demand => demand,
+        }
+    }
+
+    pub(super) fn begin_deferred_sign_out(&mut self, now: crate::Now) {
+        if let Some(id) = self.deferred_sign_out.take() {
+            self.end_sessions(now, id);
+        }
+    }
+}

@@ -4,7 +4,6 @@ use alloc::sync::Arc;
 
 use super::Machine;
 use super::effect::{Current, Effect, Status};
-use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome};
 use super::timing::Timing;
 use crate::{EndReason, Now, Record, SessionId, State, TokenSet};
@@ -117,7 +116,7 @@ impl Machine {
     }
 
     pub(super) fn remember_ended(&mut self, session: SessionId) {
-        if !mutated!(self, ForgetEnded) && !self.ended.contains(&session) {
+        if !self.ended.contains(&session) {
             if self.ended.len() == MAX_ENDED {
                 self.ended.remove(0);
             }

@@ -32,13 +32,13 @@ pub(super) struct Base {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Yield {
-    cause: YieldCause,
-    retry_after: Option<Duration>,
+    pub(super) cause: YieldCause,
+    pub(super) retry_after: Option<Duration>,
 }
 
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-enum YieldCause {
+pub(super) enum YieldCause {
     /// Surely not processed: the mark goes.
     NotProcessed(NotProcessedCause),
     /// Perhaps processed: the mark stays.

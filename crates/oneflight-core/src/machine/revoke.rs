@@ -11,17 +11,17 @@ use crate::{Now, TokenSet};
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Revoking {
-    serial: u32,
-    sign_out: Option<AttemptId>,
+    pub(super) serial: u32,
+    pub(super) sign_out: Option<AttemptId>,
 }
 
 /// A sign-out whose caller has not been told yet.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct SigningOut {
-    attempt: AttemptId,
-    landed: Option<bool>,
-    revocation: Revocation,
+    pub(super) attempt: AttemptId,
+    pub(super) landed: Option<bool>,
+    pub(super) revocation: Revocation,
 }
 
 impl Machine {
