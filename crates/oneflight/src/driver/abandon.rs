@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::answer::fail;
 use super::{Driver, Home, Progress, Ticket};
-use crate::session::{DriverState, Parked, Work};
+use crate::session::{DriverState, Work};
 
 /// How often the machine is told that what it asks for fails, before it is left as it is. It comes to rest long before.
 const MAX_ROUNDS: usize = 64;
@@ -32,7 +32,12 @@ impl Driver {
         };
         let home = &self.inner.shared.home;
         *home.lock().unwrap_or_else(PoisonError::into_inner) = callers.clone();
-        Self::spawn(Arc::clone(&self.inner), &callers, Home::Callers);
+        Self::spawn(
+            Arc::clone(&self.inner),
+            Arc::clone(&self.wake),
+            &callers,
+            Home::Callers,
+        );
     }
 
     /// The runtime ended while work was under way.
@@ -43,9 +48,7 @@ impl Driver {
             drop(running);
             drop(guard);
         }));
-        if let Some(changes) = self.changes.take() {
-            self.inner.state().parked = Parked::Here(changes);
-        }
+        self.inner.state().changes = self.changes.take();
         self.abandon_work();
     }
 
@@ -54,26 +57,31 @@ impl Driver {
         let now = self.inner.now();
         let mut state = self.inner.state();
         let now = state.not_earlier(now);
-        let waiting = state.take_all_waiting();
-        let mut open: Vec<Ticket> = std::mem::take(&mut state.tickets).into_iter().flatten().collect();
+        // Receivers learn by its end that nobody will answer. It ends outside the lock, because that wakes them.
+        let mut waiting = state.take_busy();
+        let mut open = waiting
+            .as_mut()
+            .map(|busy| busy.take_tickets())
+            .unwrap_or_default();
+        if let Some(busy) = &mut waiting {
+            open.extend(busy.work.drain(..).filter_map(ticket_of));
+        }
         for _ in 0..MAX_ROUNDS {
             for ticket in open.drain(..) {
                 fail(&mut state.machine, now, ticket);
             }
             self.inner.take_over(&mut state);
-            open.extend(state.work.drain(..).filter_map(ticket_of));
+            open.extend(state.busy().work.drain(..).filter_map(ticket_of));
             if open.is_empty() {
                 break;
             }
         }
         state.driver = DriverState::Absent;
-        let rest = state.rest.take();
         drop(state);
-        // Receivers learn by this that nobody will answer. Woken outside the lock.
-        drop(waiting);
-        if let Some(rest) = rest {
+        if let Some(rest) = waiting.as_mut().and_then(|busy| busy.rest.take()) {
             rest.notify_waiters();
         }
+        drop(waiting);
     }
 }
 

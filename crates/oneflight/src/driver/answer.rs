@@ -64,9 +64,9 @@ impl Driver {
             Answer::Nothing => return,
         };
         self.input(|state, now| {
-            let ticket = slot.and_then(|slot| state.take_ticket(slot));
-            if trouble.is_some() {
-                state.trouble = trouble;
+            let ticket = slot.and_then(|slot| state.busy().take_ticket(slot));
+            if let Some(trouble) = trouble {
+                state.set_source(trouble);
             }
             if let Some(ticket) = ticket {
                 state.learn(&answer);

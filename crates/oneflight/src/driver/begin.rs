@@ -21,7 +21,7 @@ impl Driver {
     pub(super) fn begin(&mut self, work: Work) {
         match work {
             Work::Settle(id, settled) => {
-                let waiting = self.inner.state().take_waiting(id);
+                let waiting = self.inner.state().busy().take_waiting(id);
                 if let Some(waiting) = waiting {
                     waiting.send_replace(Some(settled));
                 }
@@ -57,7 +57,7 @@ impl Driver {
     where
         F: Future<Output = (Answer, Option<Source>)> + Send + 'static,
     {
-        let slot = self.inner.state().keep(ticket);
+        let slot = self.inner.state().busy().keep(ticket);
         let effect = effect(Arc::clone(&self.inner)).instrument(tracing::debug_span!("oneflight", what));
         self.running.push(Box::pin(async move {
             let (answer, trouble) = effect.await;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use oneflight_core::Version;
 
 use super::{Driver, ensure};
-use crate::session::{Inner, Parked};
+use crate::session::Inner;
 use crate::store::Changes;
 
 /// The next hint; `None`: there will be no more.
@@ -27,12 +27,15 @@ fn poll(changes: &mut Option<Changes>, cx: &mut Context<'_>) -> Poll<Option<Vers
 impl Driver {
     /// Takes up the stream where the driver before left it, or asks the store for one.
     pub(super) fn listen(&mut self) {
-        let parked = std::mem::replace(&mut self.inner.state().parked, Parked::Elsewhere);
-        self.changes = match parked {
-            Parked::NotAsked => catch_unwind(AssertUnwindSafe(|| self.inner.store.changes())).unwrap_or(None),
-            Parked::Here(changes) => Some(changes),
-            Parked::Elsewhere => None,
+        let listens = {
+            let mut state = self.inner.state();
+            self.changes = state.changes.take();
+            std::mem::replace(&mut state.listens, true)
         };
+        if !listens {
+            let changes = catch_unwind(AssertUnwindSafe(|| self.inner.store.changes()));
+            self.changes = changes.unwrap_or(None);
+        }
     }
 
     /// Leaves a waker with the stream that starts a driver, so that an idle session hears of changes without a task of

@@ -10,7 +10,6 @@ mod begin;
 mod careful;
 mod hint;
 
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,9 +19,10 @@ use futures_util::stream::FuturesUnordered;
 use oneflight_core::machine::{LoadTicket, LockTicket, RefreshTicket, RevokeTicket, SaveTicket};
 use oneflight_core::{MonoTime, Now, Version};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::BoxFuture;
-use crate::session::{DriverState, Inner, Parked, State};
+use crate::session::{DriverState, Inner, State};
 use crate::store::{Changes, Guard};
 use answer::Done;
 
@@ -46,14 +46,16 @@ pub(crate) enum Ticket {
 /// Sees that a driver is there if there is something to do.
 pub(crate) fn ensure(inner: &Arc<Inner>, mut state: MutexGuard<'_, State>, now: Now) {
     if state.driver == DriverState::Running {
+        let wake = Arc::clone(&state.busy().wake);
         drop(state);
-        inner.wake.notify_one();
+        wake.notify_one();
         return;
     }
     if state.is_quiet() && state.machine.poll_timeout(now).is_none() && !state.hinted {
         return;
     }
     state.driver = DriverState::Running;
+    let wake = Arc::clone(&state.busy().wake);
     drop(state);
     let home = inner
         .shared
@@ -61,7 +63,7 @@ pub(crate) fn ensure(inner: &Arc<Inner>, mut state: MutexGuard<'_, State>, now: 
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    Driver::spawn(Arc::clone(inner), &home, Home::Chosen);
+    Driver::spawn(Arc::clone(inner), wake, &home, Home::Chosen);
 }
 
 /// Where a driver was spawned.
@@ -75,6 +77,8 @@ enum Home {
 
 pub(crate) struct Driver {
     inner: Arc<Inner>,
+    /// Callers wake us by it.
+    wake: Arc<Notify>,
     home: Home,
     progress: Progress,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -95,6 +99,15 @@ enum Progress {
     Ended,
 }
 
+/// What the driver does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Looks again for something to do.
+    Work,
+    Sleep,
+    End,
+}
+
 /// What happened while the driver slept.
 enum Woken {
     Done(Done),
@@ -105,10 +118,11 @@ enum Woken {
 }
 
 impl Driver {
-    fn spawn(inner: Arc<Inner>, runtime: &Handle, home: Home) {
+    fn spawn(inner: Arc<Inner>, wake: Arc<Notify>, runtime: &Handle, home: Home) {
         // Made before it is spawned: a runtime that has ended drops the future at once, and the drop must see it.
         let driver = Self {
             inner,
+            wake,
             home,
             progress: Progress::Spawned,
             running: FuturesUnordered::new(),
@@ -125,9 +139,17 @@ impl Driver {
         self.listen();
         loop {
             self.begin_all();
-            if self.end() {
-                self.progress = Progress::Ended;
-                return;
+            match self.next() {
+                // A stream that never runs dry must not keep the thread.
+                Next::Work => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Next::Sleep => {}
+                Next::End => {
+                    self.progress = Progress::Ended;
+                    return;
+                }
             }
             match self.sleep().await {
                 Woken::Done(done) => self.answer(done),
@@ -143,7 +165,7 @@ impl Driver {
     fn begin_all(&mut self) {
         loop {
             // The lock is free again before the work begins.
-            let work = self.inner.state().work.pop_front();
+            let work = self.inner.state().busy().work.pop_front();
             match work {
                 Some(work) => self.begin(work),
                 None => return,
@@ -175,40 +197,40 @@ impl Driver {
         tokio::select! {
             Some(done) = self.running.next(), if !self.running.is_empty() => Woken::Done(done),
             hint = hint::next(&mut self.changes), if self.changes.is_some() => Woken::Hint(hint),
-            () = self.inner.wake.notified() => Woken::ByCaller,
+            () = self.wake.notified() => Woken::ByCaller,
             () = sleep(timeout), if timeout.is_some() => Woken::Timeout,
             () = sleep(lease_renewal), if lease_renewal.is_some() => Woken::LeaseRenewal,
         }
     }
 
-    /// Whether the driver has nothing left to do; then another one may begin at any time.
-    fn end(&mut self) -> bool {
+    /// What comes after everything was begun. Once this says that the driver ends, another one may begin at any time.
+    fn next(&mut self) -> Next {
         let now = self.inner.now();
-        if !self.running.is_empty() || !self.may_end(&mut self.inner.state(), now) {
-            return false;
+        if !self.running.is_empty() || !self.is_done(&mut self.inner.state(), now) {
+            return Next::Sleep;
         }
-        // From here on a hint starts a driver; one that came in between is found below.
+        self.inner.state().hinted = false;
+        // From here on a hint starts a driver; one that was there before is taken now.
         if let Some(hint) = self.arm_hints() {
             self.take_hint(Some(hint));
-            return false;
+            return Next::Work;
         }
         let mut state = self.inner.state();
-        if !self.may_end(&mut state, now) {
-            return false;
+        if state.hinted || !self.is_done(&mut state, now) {
+            return Next::Work;
         }
         state.driver = DriverState::Absent;
-        state.work = VecDeque::new();
-        if let Some(changes) = self.changes.take() {
-            state.parked = Parked::Here(changes);
-        }
-        true
+        state.changes = self.changes.take();
+        let busy = state.take_busy();
+        drop(state);
+        drop(busy);
+        Next::End
     }
 
-    fn may_end(&self, state: &mut State, now: Now) -> bool {
+    fn is_done(&self, state: &mut State, now: Now) -> bool {
         self.tell_closers(state);
-        let hinted = std::mem::take(&mut state.hinted);
         let keeps_time = state.machine.poll_timeout(now).is_some() && !self.is_abandoned(state);
-        !hinted && state.is_quiet() && !keeps_time
+        state.is_quiet() && !keeps_time
     }
 
     /// Nobody holds the session any more, and nothing waits to be stored: there is nobody to keep a token fresh for.
@@ -219,7 +241,7 @@ impl Driver {
     /// Tells those who wait for the end of what is under way.
     fn tell_closers(&self, state: &mut State) {
         if state.is_settled()
-            && let Some(rest) = state.rest.take()
+            && let Some(rest) = state.busy().rest.take()
         {
             rest.notify_waiters();
         }

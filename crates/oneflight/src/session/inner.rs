@@ -1,6 +1,5 @@
 //! What the handles of one session share, and the only way to its machine.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -8,12 +7,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use oneflight_core::machine::{AttemptId, Demand, Demanded, Effect, Failure, Machine, Outcome, Policy};
 use oneflight_core::origin::AllowList;
-use oneflight_core::{MonoTime, Now, SessionId, Version};
+use oneflight_core::{MonoTime, Now, Version};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use super::busy::{Busy, Settled, Work};
 use super::published::Published;
-use crate::driver::{self, Ticket};
+use crate::driver;
 use crate::endpoint::TokenEndpoint;
 use crate::error::Source;
 use crate::events::Listeners;
@@ -42,8 +42,6 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     /// Handles that the application holds. The driver holds none.
     pub(crate) handles: AtomicUsize,
-    /// Wakes the driver.
-    pub(crate) wake: Notify,
     pub(crate) listeners: OnceLock<Box<Listeners>>,
     /// When a renewal ahead of time was last asked for, in milliseconds of the wall clock.
     asked_ahead_at: AtomicU64,
@@ -53,24 +51,17 @@ pub(crate) struct Inner {
 /// What the driver and the callers take turns at. Locked for moments, never across user code or an await.
 pub(crate) struct State {
     pub(crate) machine: Machine,
-    /// Effects that the driver has not begun, in order.
-    pub(crate) work: VecDeque<Work>,
-    /// The rights to answer the effects that are under way, by slot.
-    pub(crate) tickets: Vec<Option<Ticket>>,
-    waiting: Vec<(AttemptId, watch::Sender<Option<Settled>>)>,
+    busy: Option<Box<Busy>>,
     pub(crate) driver: DriverState,
-    /// The stream of hints, while no driver listens to it.
-    pub(crate) parked: Parked,
+    /// The stream of hints, while no driver listens to it. It has a waker that starts one.
+    pub(crate) changes: Option<Changes>,
+    /// The store was asked for the stream of hints.
+    pub(crate) listens: bool,
     /// The stream has something to say.
     pub(crate) hinted: bool,
     /// The newest version that was read or written here.
     pub(crate) known: Option<Version>,
-    /// What the endpoint or the store last had to say, until something goes well.
-    pub(crate) trouble: Option<Source>,
-    /// Who waits until nothing is under way.
-    pub(crate) rest: Option<Arc<Notify>>,
-    /// When the last pause after a failure ends.
-    pause_until: MonoTime,
+    trouble: Option<Box<Trouble>>,
     latest: MonoTime,
 }
 
@@ -80,30 +71,13 @@ pub(crate) enum DriverState {
     Running,
 }
 
-/// Where the stream of hints is.
-pub(crate) enum Parked {
-    /// Nobody has asked the store for one.
-    NotAsked,
-    /// Here, with a waker that starts the driver.
-    Here(Changes),
-    /// With the driver, or the store has none.
-    Elsewhere,
-}
-
-/// Something for the driver to do.
-pub(crate) enum Work {
-    Effect(Effect),
-    Settle(AttemptId, Settled),
-    StatusChanged,
-}
-
-/// How an attempt ended, as its waiters learn it.
-#[derive(Debug, Clone)]
-pub(crate) struct Settled {
-    pub(crate) outcome: Outcome,
-    /// The session that was published then.
-    pub(crate) session: Option<SessionId>,
-    pub(crate) source: Option<Source>,
+/// What last went wrong, until something goes well.
+#[derive(Default)]
+struct Trouble {
+    /// What the endpoint or the store had to say.
+    source: Option<Source>,
+    /// When the pause after the failure ends.
+    pause_until: MonoTime,
 }
 
 /// Where a demand leads.
@@ -121,21 +95,17 @@ impl Inner {
             shared,
             store,
             handles: AtomicUsize::new(0),
-            wake: Notify::new(),
             listeners: OnceLock::new(),
             asked_ahead_at: AtomicU64::new(0),
             state: Mutex::new(State {
                 machine,
-                work: VecDeque::new(),
-                tickets: Vec::new(),
-                waiting: Vec::new(),
+                busy: None,
                 driver: DriverState::Absent,
-                parked: Parked::NotAsked,
+                changes: None,
+                listens: false,
                 hinted: false,
                 known: None,
                 trouble: None,
-                rest: None,
-                pause_until: MonoTime::default(),
                 latest: MonoTime::default(),
             }),
         })
@@ -165,41 +135,45 @@ impl Inner {
     /// Publishes at once, and queues everything else for the driver.
     pub(crate) fn take_over(&self, state: &mut State) {
         while let Some(effect) = state.machine.poll_effect() {
-            match effect {
+            let work = match effect {
                 Effect::Publish(snapshot) => {
-                    let before = self.published.load().status;
                     let published = Published::new(snapshot);
                     if published.live.is_some() {
                         state.trouble = None;
                     }
-                    let changed = published.status != before;
+                    let before = self.published.load().status;
+                    let told = published.status == before || self.listeners.get().is_none();
                     self.published.store(Arc::new(published));
-                    if changed && self.listeners.get().is_some() {
-                        state.work.push_back(Work::StatusChanged);
+                    if told {
+                        continue;
                     }
+                    Work::StatusChanged
                 }
                 Effect::Settle(id, outcome) => {
-                    if let Outcome::Failed(failure) = &outcome {
-                        state.pause_until = state.pause_until.max(failure.retry_at().unwrap_or_default());
+                    if let Outcome::Failed(failure) = &outcome
+                        && let Some(retry_at) = failure.retry_at()
+                    {
+                        state.trouble.get_or_insert_default().pause_until = retry_at;
                     }
                     let settled = Settled {
                         outcome,
                         session: self.published.load().live.as_ref().map(|live| live.stamp.session),
-                        source: state.trouble.clone(),
+                        source: state.source(),
                     };
-                    state.work.push_back(Work::Settle(id, settled));
+                    Work::Settle(id, settled)
                 }
-                effect => state.work.push_back(Work::Effect(effect)),
-            }
+                effect => Work::Effect(effect),
+            };
+            state.busy().work.push_back(work);
         }
     }
 
     /// Says what a request needs.
     pub(crate) fn demand(self: &Arc<Self>, demand: Demand) -> Joined {
         self.input(|state, now| match state.machine.demand(now, demand) {
-            Demanded::Joined(id) => Joined::Wait(state.wait_for(id)),
+            Demanded::Joined(id) => Joined::Wait(state.busy().wait_for(id)),
             Demanded::LookAgain => Joined::Look(self.published.load_full()),
-            Demanded::Refused(failure) => Joined::Refused(failure, state.trouble.clone()),
+            Demanded::Refused(failure) => Joined::Refused(failure, state.source()),
         })
     }
 
@@ -210,7 +184,7 @@ impl Inner {
     ) -> watch::Receiver<Option<Settled>> {
         self.input(|state, now| {
             let id = command(&mut state.machine, now);
-            state.wait_for(id)
+            state.busy().wait_for(id)
         })
     }
 
@@ -239,69 +213,57 @@ impl State {
         now
     }
 
-    pub(crate) fn forget_pause(&mut self) {
-        self.pause_until = MonoTime::default();
+    pub(crate) fn busy(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
     }
 
-    pub(crate) fn pause_until(&self) -> MonoTime {
-        self.pause_until
+    /// What is under way, if anything is.
+    pub(crate) fn busy_if_any(&mut self) -> Option<&mut Busy> {
+        self.busy.as_deref_mut()
     }
 
-    fn wait_for(&mut self, id: AttemptId) -> watch::Receiver<Option<Settled>> {
-        if let Some((_, sender)) = self.waiting.iter().find(|(waiting, _)| *waiting == id) {
-            return sender.subscribe();
-        }
-        let (sender, receiver) = watch::channel(None);
-        self.waiting.push((id, sender));
-        receiver
-    }
-
-    /// Who waits for this attempt.
-    pub(crate) fn take_waiting(&mut self, id: AttemptId) -> Option<watch::Sender<Option<Settled>>> {
-        let place = self.waiting.iter().position(|(waiting, _)| *waiting == id)?;
-        let (_, sender) = self.waiting.swap_remove(place);
-        if self.waiting.is_empty() {
-            // An idle session keeps no room for them.
-            self.waiting = Vec::new();
-        }
-        Some(sender)
-    }
-
-    /// Who waits for anything at all.
-    pub(crate) fn take_all_waiting(&mut self) -> Vec<(AttemptId, watch::Sender<Option<Settled>>)> {
-        std::mem::take(&mut self.waiting)
-    }
-
-    /// Keeps a ticket until its effect is done.
-    pub(crate) fn keep(&mut self, ticket: Ticket) -> usize {
-        match self.tickets.iter().position(Option::is_none) {
-            Some(slot) => {
-                self.tickets[slot] = Some(ticket);
-                slot
-            }
-            None => {
-                self.tickets.push(Some(ticket));
-                self.tickets.len() - 1
-            }
-        }
-    }
-
-    pub(crate) fn take_ticket(&mut self, slot: usize) -> Option<Ticket> {
-        let ticket = self.tickets.get_mut(slot)?.take();
-        if self.tickets.iter().all(Option::is_none) {
-            self.tickets = Vec::new();
-        }
-        ticket
-    }
-
-    /// Whether nothing is under way but, perhaps, the pause before something is stored again.
-    pub(crate) fn is_settled(&self) -> bool {
-        let open = !self.work.is_empty() || !self.tickets.is_empty();
-        !open && (self.machine.is_idle() || self.machine.has_unsaved())
+    /// Takes away all that was under way.
+    pub(crate) fn take_busy(&mut self) -> Option<Box<Busy>> {
+        self.busy.take()
     }
 
     /// Whether nothing is under way, here or in the machine.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.work.is_empty() && self.tickets.is_empty() && self.machine.is_idle()
+        self.is_done() && self.machine.is_idle()
+    }
+
+    /// Whether nothing is under way but, perhaps, the pause before something is stored again.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_done() && (self.machine.is_idle() || self.machine.has_unsaved())
+    }
+
+    fn is_done(&self) -> bool {
+        self.busy.as_ref().is_none_or(|busy| busy.is_done())
+    }
+
+    /// Whether this is what the driver will notify when nothing is under way any more.
+    pub(crate) fn is_awaited(&self, rest: &Arc<Notify>) -> bool {
+        let current = self.busy.as_ref().and_then(|busy| busy.rest.as_ref());
+        current.is_some_and(|current| Arc::ptr_eq(current, rest))
+    }
+
+    /// What the endpoint or the store last had to say.
+    fn source(&self) -> Option<Source> {
+        self.trouble.as_ref()?.source.clone()
+    }
+
+    pub(crate) fn set_source(&mut self, source: Source) {
+        self.trouble.get_or_insert_default().source = Some(source);
+    }
+
+    /// Whether a pause after a failure runs.
+    pub(crate) fn is_pausing(&self, now: Now) -> bool {
+        self.trouble
+            .as_ref()
+            .is_some_and(|trouble| now.mono < trouble.pause_until)
+    }
+
+    pub(crate) fn forget_trouble(&mut self) {
+        self.trouble = None;
     }
 }

@@ -1,6 +1,7 @@
 //! The handle of a session.
 
 mod builder;
+mod busy;
 #[cfg(any(feature = "oauth2", feature = "openidconnect"))]
 mod foreign;
 mod inner;
@@ -15,15 +16,15 @@ use std::sync::atomic::Ordering;
 
 use oneflight_core::machine::{Demand, Outcome, Revocation, Stamp, Status};
 use oneflight_core::{EndReason, SessionId};
-use tokio::sync::Notify;
 
 pub use builder::SessionBuilder;
 pub(crate) use builder::open;
+pub(crate) use busy::Work;
 #[cfg(feature = "oauth2")]
 pub use foreign::OAuth2Tokens;
 #[cfg(feature = "openidconnect")]
 pub use foreign::OpenIdTokens;
-pub(crate) use inner::{DriverState, Inner, Parked, Shared, State, Work};
+pub(crate) use inner::{DriverState, Inner, Shared, State};
 pub use sign_in::{IntoTokens, JsonTokens};
 pub use token::{Authorization, Token};
 
@@ -232,7 +233,7 @@ impl Session {
     /// Forgets the pause after a failure: the network is back, or the configuration is mended.
     pub fn retry_now(&self) {
         self.inner.input(|state, now| {
-            state.forget_pause();
+            state.forget_trouble();
             state.machine.retry_now(now);
         });
     }
@@ -252,14 +253,13 @@ impl Session {
                         unsaved: state.machine.has_unsaved(),
                     };
                 }
-                Arc::clone(state.rest.get_or_insert_with(|| Arc::new(Notify::new())))
+                Arc::clone(state.busy().rest.get_or_insert_default())
             };
             let rested = rest.notified();
             tokio::pin!(rested);
             rested.as_mut().enable();
             // The driver takes the notifier away when it notifies: if it is still there, we are in time.
-            let in_time = matches!(&self.inner.state().rest, Some(current) if Arc::ptr_eq(current, &rest));
-            if in_time {
+            if self.inner.state().is_awaited(&rest) {
                 rested.await;
             }
         }
@@ -273,7 +273,7 @@ impl Session {
     pub(crate) fn is_at_rest(&self) -> bool {
         let now = self.inner.now();
         let state = self.inner.state();
-        state.is_quiet() && !state.machine.has_unsaved() && state.pause_until() <= now.mono
+        state.is_quiet() && !state.machine.has_unsaved() && !state.is_pausing(now)
     }
 
     /// The hot path: one atomic load, one clock read, two comparisons, one header clone.
@@ -303,7 +303,14 @@ impl Drop for Session {
     fn drop(&mut self) {
         if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             // A driver that only keeps the token fresh has nobody left to do it for.
-            self.inner.wake.notify_one();
+            let wake = self
+                .inner
+                .state()
+                .busy_if_any()
+                .map(|busy| Arc::clone(&busy.wake));
+            if let Some(wake) = wake {
+                wake.notify_one();
+            }
         }
     }
 }

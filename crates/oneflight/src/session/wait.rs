@@ -6,7 +6,8 @@ use oneflight_core::SessionId;
 use oneflight_core::machine::{Demand, Failure, Outcome, Stamp, Status};
 use tokio::sync::watch;
 
-use super::inner::{Joined, Settled};
+use super::busy::Settled;
+use super::inner::Joined;
 use super::published::Published;
 use super::{Session, Token};
 use crate::Error;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -39,7 +39,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Cell {
     content: Mutex<Content>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Made when somebody first wants it.
+    turn: OnceLock<Arc<tokio::sync::Mutex<()>>>,
 }
 
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl Store for MemoryStore {
     }
 
     fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
-        let turn = Arc::clone(&self.cell.turn);
+        let turn = Arc::clone(self.cell.turn.get_or_init(Arc::default));
         Box::pin(async move {
             let guard: Box<dyn Guard> = Box::new(Turn {
                 _held: turn.lock_owned().await,
@@ -122,6 +123,8 @@ impl Store for MemoryStore {
         let mut content = self.cell.content();
         let id = content.next_watcher;
         content.next_watcher += 1;
+        // Most stores have one watcher, and there may be many stores.
+        content.watchers.reserve_exact(1);
         content.watchers.push(Watcher { id, waker: None });
         Some(Box::pin(Announced {
             cell: Arc::clone(&self.cell),

@@ -364,3 +364,16 @@ async fn s5_a_lost_answer_of_a_runtime_that_ended_is_retried_where_the_server_ha
     assert_eq!(token.access_token().expose(), "access-1-2");
     assert_eq!(world.server.posts(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn t5_an_idle_session_has_no_task() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    settle().await;
+    assert_eq!(tasks(), 0);
+    let refused = session.token().await.unwrap().stamp();
+    session.newer_than(refused).await.unwrap();
+    settle().await;
+    assert_eq!(tasks(), 0);
+}
