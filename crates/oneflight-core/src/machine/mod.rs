@@ -19,6 +19,7 @@ mod effect;
 pub(crate) mod fingerprint;
 mod flight;
 mod keep;
+mod lean;
 mod ledger;
 pub(crate) mod mutation;
 mod orphan;
@@ -30,9 +31,7 @@ mod timer;
 mod timing;
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 pub use config::{Config, GrantKind, Policy, Renew};
 pub use demand::{Demand, Demanded, Stamp};
@@ -46,6 +45,7 @@ use crate::{MonoTime, Now, SessionId, Stored, TokenSet, Version};
 use attempt::{Attempt, Cooldown};
 use effect::Lane;
 use flight::Flight;
+use lean::Lean;
 use ledger::Ledger;
 use publish::Published;
 use revoke::{Revoking, SigningOut};
@@ -75,7 +75,7 @@ use timing::Spread;
 #[cfg_attr(test, derive(Clone))]
 pub struct Machine {
     config: Config,
-    effects: VecDeque<Effect>,
+    effects: Lean<Effect>,
     generation: u64,
     status: Status,
     published: Option<Published>,
@@ -86,7 +86,7 @@ pub struct Machine {
     queued: Option<Box<Attempt>>,
     ledger: Option<Box<Ledger>>,
     /// Sessions ended here. Never adopted again.
-    ended: Vec<SessionId>,
+    ended: Lean<SessionId>,
     cooldown: Option<Box<Cooldown>>,
     /// Failures in a row: the step of the back-off.
     failures: u32,
@@ -97,11 +97,11 @@ pub struct Machine {
     /// A set whose refresh token was refused for good while the store could not confirm it.
     refused: Option<Arc<TokenSet>>,
     /// When refusals caused renewals, within the window.
-    rejections: Vec<MonoTime>,
+    rejections: Lean<MonoTime>,
     /// While signed out, the store is not read again before this.
     next_look: MonoTime,
-    revoking: Vec<Revoking>,
-    signing_out: Vec<SigningOut>,
+    revoking: Lean<Revoking>,
+    signing_out: Lean<SigningOut>,
     /// The ticket of a look at the store beside flight and ledger, and the writes seen when it began.
     looking: Option<(u32, u32)>,
     /// Writes, by anybody, that became known; tells a look that was overtaken.
@@ -123,7 +123,7 @@ impl Machine {
         let spread = Spread(config.seed[0]);
         Self {
             config,
-            effects: VecDeque::new(),
+            effects: Lean::new(),
             generation: 0,
             status: Status::Unknown,
             published: None,
@@ -131,16 +131,16 @@ impl Machine {
             flight: None,
             queued: None,
             ledger: None,
-            ended: Vec::new(),
+            ended: Lean::new(),
             cooldown: None,
             failures: 0,
             back_off_seen: None,
             skip_back_off: false,
             refused: None,
-            rejections: Vec::new(),
+            rejections: Lean::new(),
             next_look: MonoTime::default(),
-            revoking: Vec::new(),
-            signing_out: Vec::new(),
+            revoking: Lean::new(),
+            signing_out: Lean::new(),
             looking: None,
             writes: 0,
             closed: false,
@@ -156,12 +156,13 @@ impl Machine {
 
     /// The next thing to do, in order. Drain it after every input.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        let effect = self.effects.pop_front();
-        if effect.is_none() {
-            // An idle session costs no queue.
-            self.effects = VecDeque::new();
-        }
-        effect
+        self.effects.pop_front()
+    }
+
+    /// The newest version of the record that this holder has read or written. A hint of no newer one says nothing.
+    #[must_use]
+    pub fn known(&self) -> Option<Version> {
+        self.known
     }
 
     /// What requests may read now.
@@ -235,7 +236,7 @@ impl Machine {
     }
 
     fn push(&mut self, effect: Effect) {
-        self.effects.push_back(effect);
+        self.effects.push(effect);
     }
 
     fn notify(&mut self, event: Event) {

@@ -118,7 +118,7 @@ impl Machine {
     pub(super) fn remember_ended(&mut self, session: SessionId) {
         if !self.ended.contains(&session) {
             if self.ended.len() == MAX_ENDED {
-                self.ended.remove(0);
+                self.ended.pop_front();
             }
             self.ended.push(session);
         }

@@ -28,14 +28,10 @@ impl Machine {
     /// How the revocation went, for the ticket of [`Effect::Revoke`].
     pub fn revoked(&mut self, now: Now, ticket: RevokeTicket, result: Revocation) {
         self.rebase(now);
-        let Some(at) = self
-            .revoking
-            .iter()
-            .position(|revoking| revoking.serial == ticket.serial)
-        else {
+        let this = |revoking: &Revoking| revoking.serial == ticket.serial;
+        let Some(revoking) = self.revoking.take(this) else {
             return;
         };
-        let revoking = self.revoking.swap_remove(at);
         self.notify(Event::Revoked { revocation: result });
         if let Some(attempt) = revoking.sign_out {
             for sign_out in self
@@ -96,8 +92,7 @@ impl Machine {
             return;
         }
         let done = |sign_out: &SigningOut| sign_out.attempt == attempt && sign_out.landed.is_some();
-        if let Some(at) = self.signing_out.iter().position(done) {
-            let sign_out = self.signing_out.swap_remove(at);
+        if let Some(sign_out) = self.signing_out.take(done) {
             let (landed, revocation) = (sign_out.landed == Some(true), sign_out.revocation);
             self.settle(attempt, Outcome::Ended { landed, revocation });
         }
