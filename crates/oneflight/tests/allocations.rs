@@ -89,7 +89,7 @@ fn s4_a_header_of_a_renewed_token_allocates_nothing_either() {
 
 /// What the sessions may cost beside their tokens, each, in bytes.
 const MAX_BYTES: u64 = 1_024;
-const SESSIONS: u64 = 1_000;
+const SESSIONS: u64 = 100_000;
 
 fn tokens(world: &World, number: u64) -> TokenSet {
     use oneflight::Clock as _;

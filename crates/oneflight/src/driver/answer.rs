@@ -9,7 +9,6 @@ use oneflight_core::{MonoTime, Now};
 
 use super::{Driver, LEASE_PART, Ticket};
 use crate::error::Source;
-use crate::session::State;
 use crate::store::Guard;
 
 /// An effect that is done.
@@ -69,7 +68,6 @@ impl Driver {
                 state.set_source(trouble);
             }
             if let Some(ticket) = ticket {
-                state.learn(&answer);
                 give(&mut state.machine, now, ticket, answer);
             }
         });
@@ -103,17 +101,6 @@ impl Driver {
     fn renew_lease_after(&mut self, lease: Option<Duration>) {
         let now: MonoTime = self.inner.now().mono;
         self.lease_renewal = lease.map(|lease| now.after(lease / LEASE_PART));
-    }
-}
-
-impl State {
-    fn learn(&mut self, answer: &Final) {
-        let version = match answer {
-            Final::Load(Ok(stored)) => stored.as_ref().map(|stored| stored.version),
-            Final::Save(Ok(Swap::Written(version))) => Some(*version),
-            _ => None,
-        };
-        self.known = self.known.max(version);
     }
 }
 

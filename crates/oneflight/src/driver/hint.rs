@@ -61,7 +61,7 @@ impl Driver {
         match hint {
             None => self.changes = None,
             Some(_) => self.input(|state, now| {
-                if hint > state.known {
+                if hint > state.machine.known() {
                     state.machine.reload(now);
                 }
             }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use oneflight_core::machine::{AttemptId, Demand, Demanded, Effect, Failure, Machine, Outcome, Policy};
 use oneflight_core::origin::AllowList;
-use oneflight_core::{MonoTime, Now, Version};
+use oneflight_core::{MonoTime, Now};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
@@ -59,8 +59,6 @@ pub(crate) struct State {
     pub(crate) listens: bool,
     /// The stream has something to say.
     pub(crate) hinted: bool,
-    /// The newest version that was read or written here.
-    pub(crate) known: Option<Version>,
     trouble: Option<Box<Trouble>>,
     latest: MonoTime,
 }
@@ -104,7 +102,6 @@ impl Inner {
                 changes: None,
                 listens: false,
                 hinted: false,
-                known: None,
                 trouble: None,
                 latest: MonoTime::default(),
             }),

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use oneflight_core::machine::Swap;
-use oneflight_core::{Record, Stored, Version};
+use oneflight_core::{BackOff, EndReason, Mark, Record, SessionId, State, Stored, TokenSet, Version};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Changes, Guard, Store, StoreError};
@@ -45,14 +45,33 @@ struct Cell {
 
 #[derive(Default)]
 struct Content {
-    stored: Option<Stored>,
-    announced: Option<Version>,
+    kept: Option<Kept>,
+    /// 0: nothing was announced yet. The first version is 1.
+    announced: u64,
+    next_watcher: u32,
     watchers: Vec<Watcher>,
-    next_watcher: u64,
+}
+
+/// A record in little room: marks and pauses are rare, and there may be a hundred thousand records.
+struct Kept {
+    version: u64,
+    session: SessionId,
+    set: u64,
+    state: KeptState,
+}
+
+enum KeptState {
+    Live(Arc<TokenSet>, Option<Box<Troubled>>),
+    Ended(EndReason),
+}
+
+struct Troubled {
+    mark: Option<Mark>,
+    back_off: Option<BackOff>,
 }
 
 struct Watcher {
-    id: u64,
+    id: u32,
     waker: Option<Waker>,
 }
 
@@ -71,9 +90,52 @@ impl Cell {
     }
 }
 
+impl Kept {
+    fn new(version: u64, record: Record) -> Self {
+        let Record { session, set, state } = record;
+        let state = match state {
+            State::Live {
+                tokens,
+                mark,
+                back_off,
+            } => {
+                let troubled = mark.is_some() || back_off.is_some();
+                let troubled = troubled.then(|| Box::new(Troubled { mark, back_off }));
+                KeptState::Live(tokens, troubled)
+            }
+            State::Ended(reason) => KeptState::Ended(reason),
+        };
+        Self {
+            version,
+            session,
+            set,
+            state,
+        }
+    }
+
+    fn stored(&self) -> Stored {
+        let state = match &self.state {
+            KeptState::Live(tokens, troubled) => State::Live {
+                tokens: Arc::clone(tokens),
+                mark: troubled.as_ref().and_then(|troubled| troubled.mark),
+                back_off: troubled.as_ref().and_then(|troubled| troubled.back_off),
+            },
+            KeptState::Ended(reason) => State::Ended(*reason),
+        };
+        Stored {
+            version: Version(self.version),
+            record: Record {
+                session: self.session,
+                set: self.set,
+                state,
+            },
+        }
+    }
+}
+
 impl Store for MemoryStore {
     fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        let stored = self.cell.content().stored.clone();
+        let stored = self.cell.content().kept.as_ref().map(Kept::stored);
         Box::pin(std::future::ready(Ok(stored)))
     }
 
@@ -94,16 +156,16 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
         Box::pin(async move {
             let mut content = self.cell.content();
-            let standing = content.stored.as_ref().map(|stored| stored.version);
-            if standing != expected {
+            let standing = content.kept.as_ref().map(|kept| kept.version);
+            if standing != expected.map(|Version(number)| number) {
                 return Ok(Swap::Conflict);
             }
-            let version = Version(standing.map_or(1, |Version(number)| number + 1));
-            let before = content.stored.replace(Stored { version, record });
+            let version = standing.unwrap_or_default() + 1;
+            let before = content.kept.replace(Kept::new(version, record));
             drop(content);
             // Wiping tokens takes a moment that others need not wait for.
             drop(before);
-            Ok(Swap::Written(version))
+            Ok(Swap::Written(Version(version)))
         })
     }
 
@@ -111,7 +173,7 @@ impl Store for MemoryStore {
         Box::pin(async move {
             let wakers: Vec<Waker> = {
                 let mut content = self.cell.content();
-                content.announced = content.announced.max(Some(version));
+                content.announced = content.announced.max(version.0);
                 let wakers = content.watchers.iter_mut();
                 wakers.filter_map(|watcher| watcher.waker.take()).collect()
             };
@@ -136,7 +198,7 @@ impl Store for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = self.cell.content().stored.as_ref().map(|stored| stored.version);
+        let version = self.cell.content().kept.as_ref().map(|kept| kept.version);
         f.debug_struct("MemoryStore")
             .field("version", &version)
             .finish_non_exhaustive()
@@ -152,8 +214,8 @@ impl Guard for Turn {}
 /// The announcements that came after it was made; of several the last.
 struct Announced {
     cell: Arc<Cell>,
-    id: u64,
-    seen: Option<Version>,
+    id: u32,
+    seen: u64,
 }
 
 impl Stream for Announced {
@@ -164,7 +226,7 @@ impl Stream for Announced {
         let mut content = this.cell.content();
         if content.announced > this.seen {
             this.seen = content.announced;
-            return Poll::Ready(this.seen);
+            return Poll::Ready(Some(Version(this.seen)));
         }
         let id = this.id;
         if let Some(watcher) = content.watchers.iter_mut().find(|watcher| watcher.id == id) {
