@@ -12,7 +12,7 @@ mod world;
 
 pub use request::{Chunks, Payload, Req};
 pub use stack::{Answer, BoxError, Failure, Outcome, Setup, Stack};
-pub use world::{LIFETIME, World, spawn, within};
+pub use world::{LIFETIME, World, http_builder, spawn, within};
 
 /// Makes a test of every case, for one [`Stack`].
 #[macro_export]

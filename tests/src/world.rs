@@ -27,6 +27,13 @@ pub async fn within(case: impl Future<Output = ()>) {
         .expect("the case came to its end");
 }
 
+/// A builder of reqwest's clients, TLS chosen; the first call chooses for the process.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    // Refused only if there is one already, and then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// A server, and a clock that stands still until the case moves it.
 pub struct World {
     /// Authorization server, API, and an origin where no token belongs.
@@ -50,7 +57,7 @@ impl World {
 
     /// A session that may send its token to the API only.
     pub fn builder(&self) -> SessionBuilder {
-        let http = ReqwestExchange::new(reqwest::Client::builder()).unwrap();
+        let http = ReqwestExchange::new(http_builder()).unwrap();
         let endpoint = OAuthEndpoint::builder(self.server.token_url(), "app", http)
             .revocation_url(self.server.revocation_url())
             .build()

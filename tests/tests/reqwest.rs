@@ -4,7 +4,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use oneflight::intercept::Unreplayed;
 use oneflight_reqwest::{Error, OneflightMiddleware};
-use oneflight_tests::{Answer, Failure, Outcome, Payload, Req, Setup, Stack};
+use oneflight_tests::{Answer, Failure, Outcome, Payload, Req, Setup, Stack, http_builder};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 /// reqwest with our middleware, following redirects by itself.
@@ -23,7 +23,7 @@ impl Stack for Reqwest {
             false => middleware,
         };
         Self(
-            ClientBuilder::new(reqwest::Client::new())
+            ClientBuilder::new(http_builder().build().unwrap())
                 .with(middleware)
                 .build(),
         )

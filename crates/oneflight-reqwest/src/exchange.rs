@@ -26,6 +26,7 @@ use zeroize::Zeroize;
 /// use oneflight_reqwest::ReqwestExchange;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # rustls::crypto::ring::default_provider().install_default().ok();
 /// let http = ReqwestExchange::new(reqwest::Client::builder().user_agent("my-app/1.0"))?;
 /// let endpoint = OAuthEndpoint::builder("https://as.example/token", "my-client", http).build()?;
 /// # let _ = endpoint;

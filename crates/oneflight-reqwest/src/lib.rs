@@ -10,6 +10,7 @@
 //! # use oneflight_reqwest::{OneflightMiddleware, ReqwestExchange};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # rustls::crypto::ring::default_provider().install_default().ok();
 //! let endpoint = OAuthEndpoint::builder("https://as.example/token", "my-client", ReqwestExchange::new(Default::default())?).build()?;
 //! let session = Session::builder().endpoint(endpoint).origins(["https://api.example.com"]).build()?;
 //! let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(OneflightMiddleware::new(session)).build();

@@ -14,7 +14,7 @@ pub(crate) type Get = Box<dyn Fn(String) -> BoxFuture<'static, Result<u16, Strin
 
 /// A session over the provider's own metadata.
 pub(crate) async fn session(provider: &Provider) -> Session {
-    let exchange = ReqwestExchange::new(reqwest::Client::builder()).unwrap();
+    let exchange = ReqwestExchange::new(oneflight_tests::http_builder()).unwrap();
     let server = discover(&provider.issuer, &exchange).await.unwrap();
     let endpoint = OAuthEndpoint::builder(server.token_endpoint, CLIENT_ID, exchange)
         .revocation_url(

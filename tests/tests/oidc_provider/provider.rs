@@ -128,7 +128,7 @@ pub(crate) async fn read(answer: reqwest::Response) -> Value {
 
 /// A client that neither follows redirects nor repeats anything.
 pub(crate) fn bare_client() -> reqwest::Client {
-    reqwest::Client::builder()
+    oneflight_tests::http_builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         // Node closes idle connections after 5 s, just when the next request may be on its way.

@@ -32,6 +32,7 @@ use crate::clock::Clock;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # rustls::crypto::ring::default_provider().install_default().ok();
 /// let server = TestServer::start().await?;
 /// let session = server.issue_session();
 ///

@@ -6,9 +6,16 @@ use std::time::Duration;
 use oneflight_testkit::TestServer;
 use serde_json::{Value, json};
 
+/// A builder of clients, TLS chosen; the first call chooses for the process.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    // Refused only if there is one already, and then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// A client that never keeps a connection, so that no request is sent on a dying one.
 pub(crate) fn http() -> reqwest::Client {
-    reqwest::Client::builder()
+    builder()
         .pool_max_idle_per_host(0)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(20))

@@ -3,7 +3,7 @@
 use oneflight_testkit::{Death, TestServer, Via};
 use serde_json::json;
 
-use crate::client::{Answer, call, http, refresh_json, send, start};
+use crate::client::{Answer, builder, call, http, refresh_json, send, start};
 
 async fn login(url: String, password: &str) -> Answer {
     let credentials = json!({ "username": "ada", "password": password });
@@ -74,7 +74,7 @@ async fn a_dead_refresh_token_may_be_refused_with_403() {
 #[tokio::test]
 async fn the_cookie_variant_hides_the_refresh_token_from_scripts() {
     let server = start().await;
-    let jar = reqwest::Client::builder().cookie_store(true).build().unwrap();
+    let jar = builder().cookie_store(true).build().unwrap();
     let credentials = json!({ "username": "ada", "password": "password" });
     let answer = send(jar.post(server.cookie_login_url()).json(&credentials))
         .await

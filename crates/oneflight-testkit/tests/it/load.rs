@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use oneflight_testkit::{Hold, Point};
 
-use crate::client::start;
+use crate::client::{builder, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_requests_wait_at_one_barrier() {
     let server = start().await;
     let session = server.issue_session();
     let gate = server.hold(Hold::answers(Point::Api).until_arrived(1000));
-    let client = reqwest::Client::new();
+    let client = builder().build().unwrap();
     let calls: Vec<_> = (0..1000)
         .map(|number| {
             let request = client
