@@ -180,7 +180,8 @@ impl Machine {
         };
         self.back_off_seen = Some((version, seen));
         let remaining = back_off.remaining(now, seen).min(self.config.policy.back_off_cap);
-        (!skip && !remaining.is_zero()).then_some(remaining)
+        let is_over = now.mono.after(remaining) == now.mono;
+        (!skip && !is_over).then_some(remaining)
     }
 
     /// Where a replay may kill the family, a token that may be spent is presented only when nothing is left to lose:

@@ -380,3 +380,60 @@ fn p7_a_grant_that_died_over_a_read_only_store_ends_here_and_its_tombstone_is_re
     assert_eq!(world.posts(), 1);
     assert_eq!(world.holders[0].sign_outs(), [DEAD]);
 }
+
+#[test]
+fn f3_f9_an_outage_after_expiry_is_a_retryable_error_and_heals_without_a_sign_in() {
+    let mut world = aged(1, 60);
+    world.server.faults.push_back(unavailable(None));
+    let attempt = world.join(0, Demand::Usable);
+    world.run();
+    let failed = failure(world.ended(0, attempt));
+    let pause = pause_of(&failed, &world);
+    assert!(pause > Duration::ZERO && pause <= secs(1), "{pause:?}");
+    assert!(!world.store.is_marked(), "surely not processed");
+    assert_eq!(world.demand(0, Demand::Usable), Demanded::Refused(failed));
+    world.skip(pause);
+    let attempt = world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert_eq!(world.holders[0].sign_outs(), []);
+}
+
+#[test]
+fn f4_a_hundred_callers_in_an_outage_make_one_post_per_step() {
+    let mut world = aged(1, 60);
+    let mut pauses = Vec::new();
+    for step in 1..=8 {
+        world.server.faults.push_back(unavailable(None));
+        let attempt = world.join(0, Demand::Usable);
+        world.run();
+        let failed = failure(world.ended(0, attempt));
+        for _ in 0..100 {
+            assert_eq!(world.demand(0, Demand::Usable), Demanded::Refused(failed.clone()));
+        }
+        assert_eq!(world.posts(), step);
+        let pause = pause_of(&failed, &world);
+        world.skip(pause);
+        pauses.push(pause);
+    }
+    for (step, pause) in pauses.into_iter().enumerate() {
+        let longest = secs(1 << step);
+        assert!(pause <= longest && pause >= longest / 2, "step {step}: {pause:?}");
+    }
+}
+
+#[test]
+fn f4_p16_all_holders_together_make_one_post_per_step() {
+    let mut world = aged(50, 60);
+    for step in 1..=5 {
+        world.server.faults.push_back(unavailable(None));
+        let attempts: Vec<_> = (0..50).map(|h| (h, world.join(h, Demand::Usable))).collect();
+        world.run();
+        assert_eq!(world.posts(), step);
+        let mut longest = Duration::ZERO;
+        for (h, attempt) in attempts {
+            longest = longest.max(pause_of(&failure(world.ended(h, attempt)), &world));
+        }
+        world.skip(longest);
+    }
+}

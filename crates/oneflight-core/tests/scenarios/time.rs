@@ -297,3 +297,14 @@ fn t7_a_pause_that_is_over_is_not_told_again_for_less_than_a_millisecond() {
         world.now.wall = world.now.wall.after(secs(400));
     }
 }
+
+#[test]
+fn t5_keep_fresh_paces_itself_through_an_outage() {
+    let mut world = lasting(1, 60, Renew::KeepFresh);
+    world.server.swallows = true;
+    world.pass(minutes(60));
+    assert!(world.posts() <= 30, "{} posts in an hour", world.posts());
+    world.server.swallows = false;
+    world.pass(minutes(6));
+    assert!(world.current(0).is_usable(world.now.wall));
+}
