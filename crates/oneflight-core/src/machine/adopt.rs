@@ -162,7 +162,7 @@ impl Machine {
 
     /// No refresh token: nothing changes until somebody signs in, so the store is not asked again for a while.
     fn cannot_renew(&mut self, now: Now, flight: Box<Flight>) {
-        let until = now.mono.after(self.config.policy.hold);
+        let until = now.mono.after(self.config.policy.hold());
         self.cooldown = Some(Box::new(Cooldown {
             until,
             failure: Failure::NoRefreshToken,

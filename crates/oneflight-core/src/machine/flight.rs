@@ -323,7 +323,7 @@ impl Machine {
                 self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(*reason)));
             }
             State::Live { tokens, .. } if self.is_over(record.session, tokens) => {
-                self.next_look = now.mono.after(self.config.policy.floor);
+                self.next_look = now.mono.after(self.config.policy.floor());
                 let failure = self.not_signed_in();
                 self.end_flight(now, flight, Outcome::Failed(failure));
             }

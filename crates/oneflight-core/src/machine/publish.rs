@@ -93,7 +93,7 @@ impl Machine {
         self.cooldown = None;
         self.failures = 0;
         self.rejections.clear();
-        self.next_look = now.mono.after(self.config.policy.floor);
+        self.next_look = now.mono.after(self.config.policy.floor());
         self.orphan(now, &Outcome::Failed(Failure::SignedOut(reason)));
     }
 
@@ -104,7 +104,7 @@ impl Machine {
             let snapshot = self.snapshot();
             self.push(Effect::Publish(snapshot));
         }
-        self.next_look = now.mono.after(self.config.policy.floor);
+        self.next_look = now.mono.after(self.config.policy.floor());
     }
 
     /// What a caller is told while nobody is signed in.

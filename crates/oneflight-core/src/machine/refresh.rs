@@ -277,7 +277,7 @@ impl Machine {
 
     /// What the waiters are told, and the pause that all holders keep.
     fn failure_of(&mut self, now: Now, done: &Yield, stored: Option<BackOff>) -> (Failure, Option<BackOff>) {
-        let hold = now.mono.after(self.config.policy.hold);
+        let hold = now.mono.after(self.config.policy.hold());
         let cause = match &done.cause {
             YieldCause::Interaction(code) => {
                 return (

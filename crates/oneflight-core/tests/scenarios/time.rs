@@ -308,3 +308,30 @@ fn t5_keep_fresh_paces_itself_through_an_outage() {
     world.pass(minutes(6));
     assert!(world.current(0).is_usable(world.now.wall));
 }
+
+#[test]
+fn t3_a_policy_of_zero_lengths_does_not_loop_either() {
+    for down in [false, true] {
+        let mut world = World::with(1, |policy| {
+            policy.renew = Renew::KeepFresh;
+            policy.renew_factor = 0.0;
+            policy.floor = Duration::ZERO;
+            policy.leeway = Duration::ZERO;
+            policy.back_off_base = Duration::ZERO;
+            policy.back_off_cap = Duration::ZERO;
+            policy.hold = Duration::ZERO;
+        });
+        world.server.lasting(Duration::ZERO);
+        world.server.swallows = down;
+        world.sign_in(0);
+        world.run();
+        world.pass(secs(5));
+        assert!(world.posts() <= 110, "{} posts in 5 s", world.posts());
+        // Whoever has just renewed has a token to send.
+        if !down {
+            world.refused(0);
+            world.run();
+            assert_eq!(world.demand(0, Demand::Usable), Demanded::LookAgain);
+        }
+    }
+}
