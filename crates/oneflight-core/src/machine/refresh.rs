@@ -39,7 +39,7 @@ pub(super) struct Yield {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) enum YieldCause {
-    /// Surely not processed: the mark goes.
+    /// Surely not processed: the mark goes, unless an earlier request left one.
     NotProcessed(NotProcessedCause),
     /// Perhaps processed: the mark stays.
     AnswerLost(LossCause),
@@ -230,7 +230,10 @@ impl Machine {
             return self.fail_flight(now, flight, failure);
         };
         let (failure, back_off) = self.failure_of(now, &done, base.back_off);
-        let mark = matches!(done.cause, YieldCause::AnswerLost(_)).then_some(Mark {
+        // What happened to this request says nothing about one before it whose answer was lost.
+        let uncertain =
+            matches!(done.cause, YieldCause::AnswerLost(_)) || base.carried_mark || flight.retried;
+        let mark = uncertain.then_some(Mark {
             holder: self.config.holder,
             at: now.wall,
         });

@@ -437,3 +437,26 @@ fn f4_p16_all_holders_together_make_one_post_per_step() {
         world.skip(longest);
     }
 }
+
+#[test]
+fn f5_a_retry_that_was_not_processed_does_not_make_the_lost_answer_forgotten() {
+    let mut world = aged(1, 60);
+    world.server.faults.extend([Fault::LoseAfter, unavailable(None)]);
+    world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.posts(), 2);
+    assert!(world.store.is_marked(), "the first request may have been processed");
+    world.skip(secs(2));
+    // Lost again: it was retried at once before, so now it waits.
+    world.server.faults.push_back(Fault::LoseBefore);
+    world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.posts(), 3);
+    world.skip(secs(10));
+    let attempt = world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(
+        world.ended(0, attempt),
+        Outcome::Failed(Failure::SignedOut(DEAD_AFTER_LOSS))
+    );
+}

@@ -141,3 +141,18 @@ fn p15_a_lease_that_ends_while_a_set_cannot_be_saved_loses_nothing_to_a_grace_se
         panic!()
     };
 }
+
+#[test]
+fn p15_a_lease_that_ran_down_before_the_retry_sends_nothing_and_keeps_the_mark() {
+    let mut world = leased(1, 60);
+    world.server.swallows = true;
+    let attempt = world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    let lost = world.perform(0, Kind::Refresh);
+    world.skip(secs(30));
+    world.answer(0, lost);
+    world.run();
+    assert!(matches!(world.ended(0, attempt), Outcome::Failed(Failure::Transient { .. })));
+    assert_eq!(world.posts(), 1);
+    assert!(world.store.is_marked(), "the answer was lost all the same");
+}

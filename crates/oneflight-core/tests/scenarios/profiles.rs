@@ -289,3 +289,21 @@ fn w4_p7_a_salvaged_refresh_token_survives_a_store_that_is_ill() {
     let saved = world.store.tokens().refresh_token.as_ref().unwrap();
     assert_eq!(saved.expose(), world.server.newest());
 }
+
+#[test]
+fn f5_where_a_replay_is_forbidden_a_refusal_that_was_not_processed_changes_nothing() {
+    let mut world = unforgiving(1);
+    world.skip(secs(60));
+    // Lost, after expiry; then surely not processed. The first may have been, all the same.
+    world.server.faults.push_back(Fault::LoseBefore);
+    world.join(0, Demand::Usable);
+    world.run();
+    world.skip(secs(2));
+    world.server.faults.push_back(Fault::Say(oneflight_core::answer::Verdict::Transient {
+        cause: oneflight_core::answer::NotProcessedCause::Unavailable,
+        retry_after: None,
+    }));
+    world.join(0, Demand::Usable);
+    world.run();
+    assert!(world.store.is_marked());
+}
