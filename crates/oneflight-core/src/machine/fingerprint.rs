@@ -210,8 +210,9 @@ impl Machine {
             print.failure(failure);
         });
         print.put(self.skip_back_off);
-        print_option(print, self.refused.as_deref(), |tokens, print| {
-            print.tokens(tokens)
+        print_option(print, self.refused.as_deref(), |refused, print| {
+            print.tokens(&refused.tokens);
+            print.put(refused.after_loss);
         });
         let window = self.config.policy.rejection_window;
         let rejections = self.rejections.iter();

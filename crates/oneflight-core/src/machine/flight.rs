@@ -11,7 +11,7 @@ use super::effect::{Effect, LockResult, LockTicket, Save, StoreFailed, Swap};
 use super::keep::Unsaved;
 use super::mutation::mutated;
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
-use super::refresh::{Base, Yield};
+use super::refresh::{Base, Refused, Yield};
 use super::{Lane, Machine, Status};
 use crate::{MonoTime, Now, SessionId, State, Stored, TokenSet, Version};
 
@@ -346,13 +346,18 @@ impl Machine {
 
     /// Whether the server refused this refresh token for good.
     pub(super) fn is_refused(&self, tokens: &TokenSet) -> bool {
-        match (&self.refused, &tokens.refresh_token) {
-            (Some(refused), Some(token)) => refused
-                .refresh_token
-                .as_ref()
-                .is_some_and(|refused| refused.same_as(token)),
+        self.refused(tokens).is_some()
+    }
+
+    /// What is known of the refusal of this refresh token.
+    pub(super) fn refused(&self, tokens: &TokenSet) -> Option<&Refused> {
+        let is_this = |refused: &&Refused| match (&refused.tokens.refresh_token, &tokens.refresh_token) {
+            (Some(refused), Some(token)) => refused.same_as(token),
+            // Where the transport brings it, the set stands for the token that went with it.
+            (None, None) => refused.tokens.access_token.same_as(&tokens.access_token),
             _ => false,
-        }
+        };
+        self.refused.as_deref().filter(is_this)
     }
 
     pub(super) fn was_waited_for(flight: &Flight, version: Version) -> bool {

@@ -31,7 +31,6 @@ mod timer;
 mod timing;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 pub use config::{Config, GrantKind, Policy, Renew};
 pub use demand::{Demand, Demanded, Stamp};
@@ -41,13 +40,14 @@ pub use effect::{
 };
 pub use outcome::{Cause, Event, Failure, Outcome, TransientCause, Unkept};
 
-use crate::{MonoTime, Now, SessionId, Stored, TokenSet, Version};
+use crate::{MonoTime, Now, SessionId, Stored, Version};
 use attempt::{Attempt, Cooldown};
 use effect::Lane;
 use flight::Flight;
 use lean::Lean;
 use ledger::Ledger;
 use publish::Published;
+use refresh::Refused;
 use revoke::{Revoking, SigningOut};
 use timing::Spread;
 
@@ -94,8 +94,7 @@ pub struct Machine {
     back_off_seen: Option<(Version, MonoTime)>,
     /// The application said that something changed: the next pause found in the record is not kept.
     skip_back_off: bool,
-    /// A set whose refresh token was refused for good while the store could not confirm it.
-    refused: Option<Arc<TokenSet>>,
+    refused: Option<Box<Refused>>,
     /// When refusals caused renewals, within the window.
     rejections: Lean<MonoTime>,
     /// While signed out, the store is not read again before this.

@@ -49,6 +49,15 @@ pub(super) enum YieldCause {
     LeaseTooShort,
 }
 
+/// A set whose refresh token was refused for good while the store could not confirm it.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Refused {
+    pub(super) tokens: Arc<TokenSet>,
+    /// An answer had been lost before.
+    pub(super) after_loss: bool,
+}
+
 impl Base {
     fn record(&self, state: State) -> Record {
         Record {
@@ -310,7 +319,7 @@ impl Machine {
     /// The server says that the grant is dead. Believed once a tombstone stands over the very version whose token it
     /// refused.
     pub(super) fn bury(&mut self, now: Now, flight: Box<Flight>, base: Base) {
-        let reason = Self::dead(&flight, &base);
+        let reason = self.dead(&flight, &base);
         if mutated!(self, BelieveInvalidGrant) {
             self.end_session(now, reason);
             return self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(reason)));
@@ -326,10 +335,20 @@ impl Machine {
         );
     }
 
-    fn dead(flight: &Flight, base: &Base) -> EndReason {
-        EndReason::GrantDead {
-            after_loss: base.carried_mark || flight.retried,
-        }
+    /// Why the grant is dead: what was known when the token was refused, not what a later attempt finds.
+    fn dead(&self, flight: &Flight, base: &Base) -> EndReason {
+        let refused = base.tokens.as_ref().and_then(|tokens| self.refused(tokens));
+        let after_loss = refused.map_or(base.carried_mark || flight.retried, |refused| refused.after_loss);
+        EndReason::GrantDead { after_loss }
+    }
+
+    /// Remembers that the server refused this set's refresh token for good, until it can be believed.
+    fn remember_refused(&mut self, flight: &Flight, base: &Base) {
+        let after_loss = self.dead(flight, base) == EndReason::GrantDead { after_loss: true };
+        self.refused = base
+            .tokens
+            .clone()
+            .map(|tokens| Box::new(Refused { tokens, after_loss }));
     }
 
     pub(super) fn buried(
@@ -342,13 +361,13 @@ impl Machine {
         match result {
             Ok(Swap::Written(version)) => {
                 self.push(Effect::Announce(version));
-                let reason = Self::dead(&flight, &base);
+                let reason = self.dead(&flight, &base);
                 self.end_session(now, reason);
                 self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(reason)));
             }
             Ok(Swap::Conflict) => {
                 // Whatever stands there now was not refused, unless it is the same token under another mark.
-                self.refused = base.tokens;
+                self.remember_refused(&flight, &base);
                 self.look_again(now, flight);
             }
             Err(StoreFailed) => self.fly_load(flight, Phase::Doubting(base)),
@@ -363,11 +382,11 @@ impl Machine {
         base: Base,
         result: Result<Option<Stored>, StoreFailed>,
     ) {
-        self.refused = base.tokens.clone();
+        self.remember_refused(&flight, &base);
         match result {
             Err(StoreFailed) => self.fail_store(now, flight, TransientCause::StoreUnreadable),
             Ok(Some(stored)) if Some(stored.version) == base.version => {
-                let reason = Self::dead(&flight, &base);
+                let reason = self.dead(&flight, &base);
                 self.notify(Event::StoreFailed {
                     what: Unkept::Tombstone,
                 });

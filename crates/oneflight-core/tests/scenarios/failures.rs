@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use oneflight_core::answer::{NotProcessedCause, Setting, Verdict};
-use oneflight_core::machine::{Demand, Demanded, Event, Failure, Outcome, TransientCause};
+use oneflight_core::machine::{Demand, Demanded, Event, Failure, GrantKind, Outcome, TransientCause};
 use oneflight_core::retry_after::RetryAfter;
-use oneflight_core::{EndReason, State};
+use oneflight_core::{EndReason, State, TokenSet};
 
 use crate::world::{Fault, Ill, Kind, Rotation, World, secs};
 
@@ -445,7 +445,10 @@ fn f5_a_retry_that_was_not_processed_does_not_make_the_lost_answer_forgotten() {
     world.join(0, Demand::Usable);
     world.run();
     assert_eq!(world.posts(), 2);
-    assert!(world.store.is_marked(), "the first request may have been processed");
+    assert!(
+        world.store.is_marked(),
+        "the first request may have been processed"
+    );
     world.skip(secs(2));
     // Lost again: it was retried at once before, so now it waits.
     world.server.faults.push_back(Fault::LoseBefore);
@@ -459,4 +462,33 @@ fn f5_a_retry_that_was_not_processed_does_not_make_the_lost_answer_forgotten() {
         world.ended(0, attempt),
         Outcome::Failed(Failure::SignedOut(DEAD_AFTER_LOSS))
     );
+}
+
+#[test]
+fn f12_invalid_grant_while_the_store_is_unreadable_is_decided_later_without_a_post() {
+    for grant in [GrantKind::RefreshToken, GrantKind::Ambient] {
+        let mut world = World::signed_in_with(1, |policy| policy.grant = grant);
+        if grant == GrantKind::Ambient {
+            world.sign_in_with(0, TokenSet::new("from-login", world.now.wall).unwrap());
+            world.run();
+        }
+        let refuse = Fault::Say(Verdict::Dead { code: None });
+        world.server.faults.push_back(refuse);
+        let attempt = world.refused(0);
+        world.run_until(0, Kind::Refresh);
+        (world.store.loads, world.store.saves) = (Ill::ForGood, Ill::ForGood);
+        world.run();
+        let failed = failure(world.ended(0, attempt));
+        assert!(failed.retry_at().is_some(), "{failed:?}");
+        assert!(world.is_signed_in(0));
+        assert_eq!(world.holders[0].sign_outs(), []);
+        (world.store.loads, world.store.saves) = (Ill::No, Ill::No);
+        world.skip(secs(2));
+        let attempt = world.refused(0);
+        world.run();
+        // No answer was lost, and the reason does not claim it.
+        assert_eq!(world.ended(0, attempt), Outcome::Failed(Failure::SignedOut(DEAD)));
+        assert_eq!(world.posts(), 1);
+        assert_eq!(world.holders[0].sign_outs(), [DEAD]);
+    }
 }

@@ -152,7 +152,10 @@ fn p15_a_lease_that_ran_down_before_the_retry_sends_nothing_and_keeps_the_mark()
     world.skip(secs(30));
     world.answer(0, lost);
     world.run();
-    assert!(matches!(world.ended(0, attempt), Outcome::Failed(Failure::Transient { .. })));
+    assert!(matches!(
+        world.ended(0, attempt),
+        Outcome::Failed(Failure::Transient { .. })
+    ));
     assert_eq!(world.posts(), 1);
     assert!(world.store.is_marked(), "the answer was lost all the same");
 }

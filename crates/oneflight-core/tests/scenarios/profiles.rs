@@ -299,10 +299,13 @@ fn f5_where_a_replay_is_forbidden_a_refusal_that_was_not_processed_changes_nothi
     world.join(0, Demand::Usable);
     world.run();
     world.skip(secs(2));
-    world.server.faults.push_back(Fault::Say(oneflight_core::answer::Verdict::Transient {
-        cause: oneflight_core::answer::NotProcessedCause::Unavailable,
-        retry_after: None,
-    }));
+    world
+        .server
+        .faults
+        .push_back(Fault::Say(oneflight_core::answer::Verdict::Transient {
+            cause: oneflight_core::answer::NotProcessedCause::Unavailable,
+            retry_after: None,
+        }));
     world.join(0, Demand::Usable);
     world.run();
     assert!(world.store.is_marked());
