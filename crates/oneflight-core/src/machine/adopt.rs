@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::attempt::Cooldown;
 use super::config::GrantKind;
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, TransientCause};
 use super::refresh::Base;
@@ -14,13 +14,13 @@ use super::{Machine, StoreFailed};
 use crate::{BackOff, EndReason, Mark, Now, Record, State, Stored, TokenSet, Version};
 
 impl Machine {
-    /// Judges what a flight read. `lost`: the lock was not to be had, so a record that does not serve is a failure.
+    /// Judges what a flight read. `lost`: no request can be sent, so a record that does not serve is a failure.
     pub(super) fn take_stock(
         &mut self,
         now: Now,
         flight: Box<Flight>,
         stored: Option<Stored>,
-        lost: Option<TransientCause>,
+        lost: Option<Lost>,
     ) {
         #[cfg(test)]
         let stored = self.mutant_stock(stored);
@@ -55,8 +55,8 @@ impl Machine {
                     self.notify(Event::Adopted { generation });
                     return self.end_flight(now, flight, Outcome::Adopted { generation });
                 }
-                if let Some(cause) = lost {
-                    return self.fail_store(now, flight, cause);
+                if let Some(lost) = lost {
+                    return self.give_up(now, flight, lost);
                 }
                 let base = Base {
                     version: Some(version),
@@ -71,7 +71,7 @@ impl Machine {
         }
     }
 
-    fn take_nothing(&mut self, now: Now, flight: Box<Flight>, lost: Option<TransientCause>) {
+    fn take_nothing(&mut self, now: Now, flight: Box<Flight>, lost: Option<Lost>) {
         if self.starts_itself() {
             return self.start_session(now, flight, None, lost);
         }
@@ -85,15 +85,9 @@ impl Machine {
     }
 
     /// Asks for the first set of a session that needs no sign-in, over nothing or over a tombstone.
-    fn start_session(
-        &mut self,
-        now: Now,
-        flight: Box<Flight>,
-        version: Option<Version>,
-        lost: Option<TransientCause>,
-    ) {
-        if let Some(cause) = lost {
-            return self.fail_store(now, flight, cause);
+    fn start_session(&mut self, now: Now, flight: Box<Flight>, version: Option<Version>, lost: Option<Lost>) {
+        if let Some(lost) = lost {
+            return self.give_up(now, flight, lost);
         }
         let (session, set) = match &self.published {
             Some(published) => (published.session, published.set),

@@ -10,7 +10,7 @@ use core::mem::discriminant;
 
 use super::attempt::Attempt;
 use super::effect::{AttemptId, LoadTicket, LockTicket, RefreshTicket, RevokeTicket, SaveTicket};
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::keep::Unsaved;
 use super::ledger::{Ledger, Step};
 use super::outcome::Failure;
@@ -246,7 +246,6 @@ impl Machine {
                 Phase::Marking(base)
                 | Phase::Refreshing(base)
                 | Phase::Rereading(base, _)
-                | Phase::Yielding(base, _)
                 | Phase::Burying(base)
                 | Phase::Doubting(base) => base.version,
                 Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => {
@@ -343,12 +342,13 @@ impl Flight {
         print.put(discriminant(&self.phase));
         match &self.phase {
             Phase::Opening | Phase::Locking | Phase::Loading => {}
-            Phase::LockLost(cause) => print.put(cause),
+            Phase::LastLook(Lost::Lock(cause)) => print.put(cause),
+            Phase::LastLook(Lost::Refresh(failure)) | Phase::Yielding(failure) => print.failure(failure),
             Phase::WaitingOut(until) => print.ahead(*until),
             Phase::Marking(base) | Phase::Refreshing(base) | Phase::Burying(base) | Phase::Doubting(base) => {
                 base.print(print)
             }
-            Phase::Rereading(base, done) | Phase::Yielding(base, done) => {
+            Phase::Rereading(base, done) => {
                 base.print(print);
                 done.print(print);
             }

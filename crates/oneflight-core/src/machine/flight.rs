@@ -55,8 +55,8 @@ pub(super) enum Phase {
     Opening,
     /// Waiting for the lock.
     Locking,
-    /// Reading without the lock, because it was not to be had.
-    LockLost(TransientCause),
+    /// Reading, although no request can be sent: what stands there may serve.
+    LastLook(Lost),
     /// Reading under the lock.
     Loading,
     /// Another holder's mark may still be at work; its lease outlived it.
@@ -68,7 +68,7 @@ pub(super) enum Phase {
     /// Reading again after an answer was lost.
     Rereading(Base, Yield),
     /// Writing what a failed refresh leaves behind.
-    Yielding(Base, Yield),
+    Yielding(Failure),
     /// Writing the tombstone of a grant that the server says is dead.
     Burying(Base),
     /// Reading whether a tombstone that could not be written may be believed.
@@ -79,6 +79,16 @@ pub(super) enum Phase {
     Resolving(Unsaved),
     /// Pausing before the new set is written again. It is published; the lock is kept.
     Unsaved(Unsaved, MonoTime),
+}
+
+/// Why a flight can send no request any more.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) enum Lost {
+    /// The lock was not to be had.
+    Lock(TransientCause),
+    /// A refresh failed, and the record moved on before that could be written down.
+    Refresh(Failure),
 }
 
 impl Flight {
@@ -111,7 +121,7 @@ impl Flight {
     pub(super) fn is_committed(&self) -> bool {
         !matches!(
             self.phase,
-            Phase::Opening | Phase::Locking | Phase::LockLost(_) | Phase::WaitingOut(..)
+            Phase::Opening | Phase::Locking | Phase::LastLook(_) | Phase::WaitingOut(..)
         )
     }
 }
@@ -202,6 +212,14 @@ impl Machine {
         self.end_flight(now, flight, Outcome::Failed(failure));
     }
 
+    /// Ends a flight that could not send a request, and found nothing that serves.
+    pub(super) fn give_up(&mut self, now: Now, flight: Box<Flight>, lost: Lost) {
+        match lost {
+            Lost::Lock(cause) => self.fail_store(now, flight, cause),
+            Lost::Refresh(failure) => self.end_flight(now, flight, Outcome::Failed(failure)),
+        }
+    }
+
     pub(super) fn fail_store(&mut self, now: Now, flight: Box<Flight>, cause: TransientCause) {
         let failure = self.store_failure(now, cause);
         self.end_flight(now, flight, Outcome::Failed(failure));
@@ -231,7 +249,7 @@ impl Machine {
             // A hint or a sign-out settled everything while the lock was awaited.
             _ if flight.attempt.is_none() => self.land(now, &mut flight),
             None => self.fly_load(flight, Phase::Loading),
-            Some(cause) => self.fly_load(flight, Phase::LockLost(cause)),
+            Some(cause) => self.fly_load(flight, Phase::LastLook(Lost::Lock(cause))),
         }
     }
 
@@ -261,7 +279,10 @@ impl Machine {
             (Phase::Doubting(base), result) => self.doubt(now, flight, base, result),
             _ if flight.attempt.is_none() => self.land(now, &mut flight),
             (Phase::Opening, Ok(stored)) => self.open(now, flight, stored),
-            (Phase::LockLost(cause), Ok(stored)) => self.take_stock(now, flight, stored, Some(cause)),
+            (Phase::LastLook(lost), Ok(stored)) => self.take_stock(now, flight, stored, Some(lost)),
+            (Phase::LastLook(Lost::Refresh(failure)), Err(StoreFailed)) => {
+                self.end_flight(now, flight, Outcome::Failed(failure));
+            }
             (_, Ok(stored)) => self.take_stock(now, flight, stored, None),
             (_, Err(StoreFailed)) => self.fail_store(now, flight, TransientCause::StoreUnreadable),
         }
@@ -278,7 +299,7 @@ impl Machine {
             Phase::Saving(unsaved) => self.kept(now, flight, unsaved, result),
             _ if flight.orphan => self.orphan_lands(now, flight),
             Phase::Marking(base) => self.marked(now, flight, base, result),
-            Phase::Yielding(base, done) => self.yielded(now, flight, base, done, result),
+            Phase::Yielding(failure) => self.yielded(now, flight, failure, result),
             Phase::Burying(base) => self.buried(now, flight, base, result),
             phase => {
                 // No other phase writes.

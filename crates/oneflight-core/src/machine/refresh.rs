@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Machine;
 use super::effect::{Effect, Refresh, RefreshTicket, Save, StoreFailed, Swap};
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::keep::Unsaved;
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, TransientCause, Unkept};
@@ -252,14 +252,14 @@ impl Machine {
             back_off,
         });
         // The pause holds here from now on, whether or not it can be shared.
-        self.cool_down(failure);
+        let failure = self.cool_down(failure);
         self.fly_save(
             flight,
             Save {
                 expected: base.version,
                 record,
             },
-            Phase::Yielding(base, done),
+            Phase::Yielding(failure),
         );
     }
 
@@ -267,12 +267,12 @@ impl Machine {
         &mut self,
         now: Now,
         flight: Box<Flight>,
-        base: Base,
-        done: Yield,
+        failure: Failure,
         result: Result<Swap, StoreFailed>,
     ) {
         match result {
-            Ok(Swap::Conflict) => return self.look_again(now, flight),
+            // What stands there may serve. If it does not, the failure stands: its pause has begun.
+            Ok(Swap::Conflict) => return self.fly_load(flight, Phase::LastLook(Lost::Refresh(failure))),
             Ok(Swap::Written(version)) => {
                 self.back_off_seen = Some((version, now.mono));
                 self.push(Effect::Announce(version));
@@ -280,10 +280,6 @@ impl Machine {
             // The mark stays behind, and costs at most a retry.
             Err(StoreFailed) => {}
         }
-        let failure = match self.cooling(now) {
-            Some(failure) => failure.clone(),
-            None => self.failure_of(now, &done, base.back_off).0,
-        };
         self.end_flight(now, flight, Outcome::Failed(failure));
     }
 

@@ -306,3 +306,28 @@ fn p4_what_a_failed_refresh_leaves_behind_does_not_overwrite_a_newer_record() {
         assert!(world.server.lives(world.store.tokens()));
     }
 }
+
+#[test]
+fn p4_a_failure_that_could_not_be_written_down_is_not_followed_by_another_post() {
+    let mut world = World::signed_in(2);
+    world.sound_lock = false;
+    world.server.swallows = true;
+    let attempt = world.refused(0);
+    world.run_until(0, Kind::Lock);
+    while world.posts() < 2 {
+        world.step_one(0);
+    }
+    while !world.asks(0, Kind::Save) {
+        world.step_one(0);
+    }
+    // A lock that is none: another holder's mark comes in between.
+    world.store.lose_lease();
+    world.refused(1);
+    world.run_until(1, Kind::Refresh);
+    world.run_only(0);
+    assert!(matches!(
+        cause(world.ended(0, attempt)),
+        TransientCause::AnswerLost(_)
+    ));
+    assert_eq!(world.posts(), 2);
+}
