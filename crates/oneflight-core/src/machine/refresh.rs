@@ -306,7 +306,10 @@ impl Machine {
             }
             YieldCause::NotProcessed(cause) => TransientCause::NotProcessed(*cause),
             YieldCause::AnswerLost(cause) => TransientCause::AnswerLost(*cause),
-            YieldCause::LeaseTooShort => TransientCause::LockFailed,
+            YieldCause::LeaseTooShort => {
+                // Ours alone: no other holder has to pause for it.
+                return (self.store_failure(now, TransientCause::LockFailed), stored);
+            }
         };
         let (back_off, retry_at) = self.back_off(now, stored, done.retry_after);
         (Failure::Transient { cause, retry_at }, Some(back_off))

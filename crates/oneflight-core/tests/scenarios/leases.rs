@@ -159,3 +159,21 @@ fn p15_a_lease_that_ran_down_before_the_retry_sends_nothing_and_keeps_the_mark()
     assert_eq!(world.posts(), 1);
     assert!(world.store.is_marked(), "the answer was lost all the same");
 }
+
+#[test]
+fn p15_a_lease_that_is_too_short_for_a_request_sends_nothing() {
+    let mut world = leased(2, 35);
+    let attempt = world.refused(0);
+    world.run();
+    let Outcome::Failed(Failure::Transient { cause, .. }) = world.ended(0, attempt) else {
+        panic!()
+    };
+    assert_eq!(cause, TransientCause::LockFailed);
+    assert_eq!(world.posts(), 0);
+    assert!(!world.store.is_marked() && !world.store.is_locked());
+    // It is our lease that was short, not the server that was ill: nobody else has to pause.
+    world.store.lock_kind = LockKind::DiesWithHolder;
+    let attempt = world.refused(1);
+    world.run();
+    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
+}
