@@ -73,7 +73,9 @@ pub(super) fn pause(policy: &Policy, step: u32, retry_after: Option<Duration>, s
             .min(policy.back_off_cap)
             .mul_f32(0.5 + 0.5 * part(spread)),
     };
-    let length = length.min(policy.back_off_cap).clamp(Policy::MIN_PAUSE, Policy::MAX_LENGTH);
+    let length = length
+        .min(policy.back_off_cap)
+        .clamp(Policy::MIN_PAUSE, Policy::MAX_LENGTH);
     // Clocks count milliseconds: a part of one would still be left when the time to retry has come.
     Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
