@@ -361,3 +361,45 @@ fn l3_l10_a_demand_that_waits_for_an_orphan_learns_of_the_next_change_at_once() 
         world.run();
     }
 }
+
+#[test]
+fn l2_an_old_read_does_not_undo_the_hint_of_a_newer_sign_in() {
+    let mut world = World::signed_in_with(2, |_| {});
+    world.server.lasting(secs(10));
+    world.crash(0);
+    world.join(0, Demand::Usable);
+    let old = world.perform(0, Kind::Load);
+    world.sign_in(1);
+    world.run_only(1);
+    world.skip(secs(11));
+    // Run out, so the flight goes on.
+    world.observe(0);
+    world.answer(0, old);
+    assert_eq!(world.current(0).session, world.store.session());
+    world.run();
+    assert_eq!(world.current(0).session, world.store.session());
+    assert_eq!(world.posts(), 1);
+}
+
+#[test]
+fn s13_the_first_read_takes_over_what_a_hint_could_not_serve_with() {
+    let mut world = World::signed_in(2);
+    world.server.lasting(secs(10));
+    world.refused(1);
+    world.run();
+    world.crash(0);
+    world.skip(secs(11));
+    let attempt = world.join(0, Demand::Usable);
+    // The hint shows a set that has run out; then another holder renews, and the read sees it.
+    world.observe(0);
+    world.server.lasting(secs(60));
+    world.refused(1);
+    world.run_only(1);
+    world.run();
+    let Outcome::Adopted { generation } = world.ended(0, attempt) else {
+        panic!("{:?}", world.ended(0, attempt))
+    };
+    assert_eq!(world.stamp(0).generation, generation);
+    assert_eq!(world.access(0), world.access(1));
+    assert!(world.current(0).is_usable(world.now.wall));
+}

@@ -313,3 +313,57 @@ fn l5_a_removed_record_ends_the_session_with_that_reason() {
     }
     assert_eq!(world.posts(), 0);
 }
+
+#[test]
+fn l5_a_look_that_was_overtaken_by_a_sign_in_elsewhere_ends_nothing() {
+    let mut world = World::of(2);
+    world.hint(0);
+    let nothing = world.perform(0, Kind::Load);
+    world.sign_in(1);
+    world.run_only(1);
+    world.observe(0);
+    assert!(world.is_signed_in(0));
+    world.answer(0, nothing);
+    world.run();
+    assert!(world.is_signed_in(0));
+    assert_eq!(world.holders[0].sign_outs(), []);
+}
+
+#[test]
+fn l8_a_sign_out_before_anything_was_read_does_not_end_a_session_signed_in_meanwhile() {
+    let mut world = World::signed_in(2);
+    world.crash(0);
+    let sign_out = world.sign_out(0);
+    // It has read the old session, and not written yet.
+    world.run_until(0, Kind::Bury);
+    world.sign_in(1);
+    world.run_only(1);
+    world.run();
+    assert!(matches!(
+        world.ended(0, sign_out),
+        Outcome::Ended { landed: true, .. }
+    ));
+    world.deliver_hints();
+    assert!(world.is_signed_in(1));
+    assert!(world.server.lives(world.store.tokens()));
+}
+
+#[test]
+fn l9_a_sign_out_with_an_unreadable_store_before_anything_was_read_takes_nothing_up() {
+    let mut world = World::signed_in(1);
+    world.crash(0);
+    world.store.loads = Ill::ForGood;
+    let sign_out = world.sign_out(0);
+    world.run();
+    assert!(matches!(
+        world.ended(0, sign_out),
+        Outcome::Ended { landed: false, .. }
+    ));
+    world.skip(secs(2));
+    world.store.loads = Ill::No;
+    let attempt = world.join(0, Demand::Usable);
+    world.run_only(0);
+    assert_eq!(world.ended(0, attempt), Outcome::Failed(SIGNED_OUT));
+    world.pass(secs(300));
+    assert_signed_out_everywhere(&world);
+}
