@@ -68,6 +68,8 @@ impl Machine {
     fn kept_as(&mut self, now: Now, mut flight: Box<Flight>, mut unsaved: Unsaved, version: Version) {
         if unsaved.published {
             self.notify(Event::StoreRecovered);
+            // The steps counted since were the store's. A failure of the server still holds its pause.
+            self.failures = u32::from(self.cooling(now).is_some());
         } else {
             self.publish_renewed(now, &mut flight, &mut unsaved);
         }

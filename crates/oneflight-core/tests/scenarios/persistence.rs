@@ -331,3 +331,18 @@ fn p4_a_failure_that_could_not_be_written_down_is_not_followed_by_another_post()
     ));
     assert_eq!(world.posts(), 2);
 }
+
+#[test]
+fn p7_the_pauses_of_a_store_that_recovered_do_not_lengthen_those_of_the_server() {
+    let mut world = unsaved(1);
+    world.pass(secs(600));
+    world.store.saves = Ill::No;
+    world.pass(secs(300));
+    assert!(!world.holders[0].machine.has_unsaved());
+    world.server.swallows = true;
+    let attempt = world.refused(0);
+    world.run();
+    let Outcome::Failed(failure) = world.ended(0, attempt) else { panic!() };
+    let pause = failure.retry_at().unwrap().since(world.now.mono);
+    assert!(pause <= secs(1), "{pause:?}");
+}
