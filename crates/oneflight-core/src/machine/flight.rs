@@ -117,6 +117,12 @@ impl Flight {
         }
     }
 
+    /// Counts a read that a change of the record made necessary. False if there have been too many.
+    pub(super) fn may_reload(&mut self) -> bool {
+        self.reloads = self.reloads.saturating_add(1);
+        self.reloads <= MAX_RELOADS
+    }
+
     /// Whether the refresh token may be on its way, or the record about to be written, so that a hint must wait.
     pub(super) fn is_committed(&self) -> bool {
         !matches!(
@@ -311,8 +317,7 @@ impl Machine {
 
     /// Reads the record again because it changed under the lock, a bounded number of times.
     pub(super) fn look_again(&mut self, now: Now, mut flight: Box<Flight>) {
-        flight.reloads += 1;
-        if flight.reloads > MAX_RELOADS {
+        if !flight.may_reload() {
             return self.fail_store(now, flight, TransientCause::StoreContended);
         }
         self.fly_load(flight, Phase::Loading);

@@ -346,3 +346,17 @@ fn p7_the_pauses_of_a_store_that_recovered_do_not_lengthen_those_of_the_server()
     let pause = failure.retry_at().unwrap().since(world.now.mono);
     assert!(pause <= secs(1), "{pause:?}");
 }
+
+#[test]
+fn p7_a_store_that_says_conflict_for_ever_does_not_spin_with_an_unsaved_set() {
+    let mut world = World::signed_in(1);
+    let attempt = world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    world.store.conflicts = Ill::ForGood;
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert!(world.holders[0].machine.has_unsaved());
+    world.store.conflicts = Ill::No;
+    world.pass(secs(10));
+    assert_eq!(world.store.record().set, 1);
+}
