@@ -289,14 +289,15 @@ impl Machine {
 
     fn weigh_tombstone(&mut self, now: Now, record: &Record, reason: EndReason) {
         let dead = matches!(reason, EndReason::GrantDead { .. });
-        let newer_here = self
-            .flight
+        let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
+        let unsaved = unsaved.map(|unsaved| (unsaved.session, unsaved.set));
+        let published = self
+            .published
             .as_ref()
-            .and_then(|flight| flight.unsaved_set())
-            .map(|(set, _)| set);
-        let newer_here = newer_here.or(self.published.as_ref().map(|published| published.set));
+            .map(|published| (published.session, published.set));
+        let is_newer = |(session, set)| session == record.session && set > record.set;
         // Somebody believed a token dead that we had already exchanged for this set.
-        if dead && newer_here.is_some_and(|set| set > record.set) {
+        if dead && (unsaved.is_some_and(is_newer) || published.is_some_and(is_newer)) {
             return;
         }
         if self.published.is_none() && self.restarts_after(reason) {

@@ -220,9 +220,14 @@ impl Machine {
 
     fn sessions_to_end(&self) -> alloc::vec::Vec<Target> {
         let mut targets = alloc::vec::Vec::new();
-        let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
         if let Some(published) = &self.published {
-            let (set, newest) = unsaved.unwrap_or((published.set, &published.tokens));
+            // The set on its way to the store may belong to an earlier session.
+            let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
+            let (set, newest) = unsaved
+                .filter(|unsaved| unsaved.session == published.session)
+                .map_or((published.set, &published.tokens), |unsaved| {
+                    (unsaved.set, &unsaved.tokens)
+                });
             targets.push(Target::new(Some(published.session), set, Some(newest.clone())));
         }
         if let Some(sign_in) = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref()) {

@@ -99,12 +99,10 @@ impl Flight {
         )
     }
 
-    /// The newest set of the session, if it is known here but not in the store.
-    pub(super) fn unsaved_set(&self) -> Option<(u64, &Arc<TokenSet>)> {
+    /// The newest set of a session, if it is known here but not in the store.
+    pub(super) fn unsaved_set(&self) -> Option<&Unsaved> {
         match &self.phase {
-            Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => {
-                Some((unsaved.set, &unsaved.tokens))
-            }
+            Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => Some(unsaved),
             _ => None,
         }
     }

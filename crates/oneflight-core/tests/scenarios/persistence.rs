@@ -342,7 +342,9 @@ fn p7_the_pauses_of_a_store_that_recovered_do_not_lengthen_those_of_the_server()
     world.server.swallows = true;
     let attempt = world.refused(0);
     world.run();
-    let Outcome::Failed(failure) = world.ended(0, attempt) else { panic!() };
+    let Outcome::Failed(failure) = world.ended(0, attempt) else {
+        panic!()
+    };
     let pause = failure.retry_at().unwrap().since(world.now.mono);
     assert!(pause <= secs(1), "{pause:?}");
 }

@@ -367,3 +367,46 @@ fn l9_a_sign_out_with_an_unreadable_store_before_anything_was_read_takes_nothing
     world.pass(secs(300));
     assert_signed_out_everywhere(&world);
 }
+
+#[test]
+fn l4_a_sign_out_while_the_flight_of_an_earlier_session_still_saves_revokes_the_right_token() {
+    let mut world = World::signed_in(1);
+    world.refused(0);
+    world.run_until(0, Kind::Keep);
+    let late = world.perform(0, Kind::Keep);
+    world.sign_in(0);
+    world.run();
+    let sign_out = world.sign_out(0);
+    world.run();
+    assert_eq!(world.ended(0, sign_out), ended(Revocation::Done));
+    assert!(
+        world
+            .server
+            .revoked
+            .iter()
+            .any(|token| token == world.server.newest())
+    );
+    world.answer(0, late);
+    world.run();
+    assert!(matches!(
+        world.store.record().state,
+        State::Ended(EndReason::SignOut)
+    ));
+}
+
+#[test]
+fn l5_the_tombstone_of_a_later_session_ends_ours_however_many_sets_ours_had() {
+    let mut world = World::signed_in(2);
+    for _ in 0..3 {
+        world.refused(0);
+        world.run();
+    }
+    world.sign_in(1);
+    world.run_only(1);
+    world.server.kill_all();
+    world.refused(1);
+    world.run_only(1);
+    // Ours was replaced, and then its successor died: nothing of ours is left.
+    world.observe(0);
+    assert!(!world.is_signed_in(0));
+}
