@@ -10,7 +10,7 @@ use super::flight::{Flight, Lost, Phase};
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, TransientCause};
 use super::refresh::Base;
-use super::{Machine, StoreFailed};
+use super::{Machine, Status, StoreFailed};
 use crate::{BackOff, EndReason, Mark, Now, Record, State, Stored, TokenSet, Version};
 
 impl Machine {
@@ -72,7 +72,7 @@ impl Machine {
     }
 
     fn take_nothing(&mut self, now: Now, flight: Box<Flight>, lost: Option<Lost>) {
-        if self.starts_itself() {
+        if self.may_start() {
             return self.start_session(now, flight, None, lost);
         }
         if self.published.is_some() {
@@ -203,9 +203,14 @@ impl Machine {
         self.config.policy.grant == GrantKind::ClientCredentials
     }
 
+    /// Whether a session begins without a sign-in: unless the application signed out here.
+    pub(super) fn may_start(&self) -> bool {
+        self.starts_itself() && self.status != Status::SignedOut(EndReason::SignOut)
+    }
+
     /// Whether a session that needs no sign-in begins anew after such an end.
     pub(super) fn restarts_after(&self, reason: EndReason) -> bool {
-        self.starts_itself() && reason != EndReason::SignOut
+        self.may_start() && reason != EndReason::SignOut
     }
 
     fn fresh_session(&mut self) -> crate::SessionId {

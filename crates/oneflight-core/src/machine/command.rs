@@ -188,6 +188,10 @@ impl Machine {
     pub(super) fn end_sessions(&mut self, now: Now, id: AttemptId) {
         let targets = self.sessions_to_end();
         if targets.is_empty() && self.status != Status::Unknown {
+            if self.flight.is_some() {
+                // A session that is only just beginning ends before it began.
+                self.end_session(now, EndReason::SignOut);
+            }
             let landed = self.ledger.is_none();
             self.settle(
                 id,
@@ -212,6 +216,7 @@ impl Machine {
             attempt: Some(id),
             reason: EndReason::SignOut,
             targets,
+            failed: false,
         };
         self.ledger.get_or_insert_default().endings.push(ending);
         self.end_session(now, EndReason::SignOut);
@@ -220,15 +225,14 @@ impl Machine {
 
     fn sessions_to_end(&self) -> alloc::vec::Vec<Target> {
         let mut targets = alloc::vec::Vec::new();
-        if let Some(published) = &self.published {
-            // The set on its way to the store may belong to an earlier session.
-            let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
-            let (set, newest) = unsaved
-                .filter(|unsaved| unsaved.session == published.session)
-                .map_or((published.set, &published.tokens), |unsaved| {
-                    (unsaved.set, &unsaved.tokens)
-                });
-            targets.push(Target::new(Some(published.session), set, Some(newest.clone())));
+        // The set on its way to the store, if it belongs to the session that ends and not to an earlier one.
+        let flight = self.flight.as_ref().filter(|flight| !flight.orphan);
+        if let Some(unsaved) = flight.and_then(|flight| flight.unsaved_set()) {
+            let newest = Some(unsaved.tokens.clone());
+            targets.push(Target::new(Some(unsaved.session), unsaved.set, newest));
+        } else if let Some(published) = &self.published {
+            let newest = Some(published.tokens.clone());
+            targets.push(Target::new(Some(published.session), published.set, newest));
         }
         if let Some(sign_in) = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref()) {
             let known =

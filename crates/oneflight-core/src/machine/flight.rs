@@ -334,7 +334,7 @@ impl Machine {
         }
         let Some(Stored { record, .. }) = stored else {
             self.never_signed_in(now);
-            if self.starts_itself() {
+            if self.may_start() {
                 return self.take_lock(flight);
             }
             let failure = self.not_signed_in();

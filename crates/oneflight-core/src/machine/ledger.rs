@@ -89,6 +89,8 @@ pub(super) struct Ending {
     pub(super) attempt: Option<AttemptId>,
     pub(super) reason: EndReason,
     pub(super) targets: Vec<Target>,
+    /// The application was told that the store could not keep it.
+    pub(super) failed: bool,
 }
 
 /// One session to bury.
@@ -193,10 +195,23 @@ impl Machine {
             attempt: None,
             reason,
             targets,
+            failed: true,
         });
         if matches!(ledger.step, Step::Idle) {
             ledger.step = Step::Waiting(until);
         }
+    }
+
+    /// A set of a session that was signed out here landed after the sign-out had found nothing to bury.
+    pub(super) fn bury_landed(&mut self, session: SessionId, set: u64, tokens: Arc<TokenSet>) {
+        let targets = alloc::vec![Target::new(Some(session), set, Some(tokens))];
+        self.ledger.get_or_insert_default().endings.push(Ending {
+            attempt: None,
+            reason: EndReason::SignOut,
+            targets,
+            failed: false,
+        });
+        self.drive_ledger();
     }
 
     /// The pause after a failure is over.
@@ -447,7 +462,8 @@ impl Machine {
             }
             match ending.attempt {
                 Some(attempt) => self.sign_out_landed(attempt, true),
-                None => self.notify(Event::StoreRecovered),
+                None if ending.failed => self.notify(Event::StoreRecovered),
+                None => {}
             }
         }
         if ledger.sign_in.is_some() {
@@ -473,6 +489,7 @@ impl Machine {
             let Some(attempt) = ending.attempt.take() else {
                 continue;
             };
+            ending.failed = true;
             self.notify(Event::StoreFailed {
                 what: Unkept::Tombstone,
             });

@@ -6,6 +6,7 @@ use super::Machine;
 use super::effect::{StoreFailed, Swap};
 use super::flight::{Flight, Phase};
 use super::keep::Unsaved;
+use super::ledger::Ledger;
 use super::outcome::Outcome;
 use crate::Now;
 
@@ -59,8 +60,11 @@ impl Machine {
         unsaved: Unsaved,
         result: Result<Swap, StoreFailed>,
     ) {
+        let ends = |ledger: &Ledger| ledger.ends(unsaved.session);
         if !matches!(result, Ok(Swap::Written(_))) {
             self.revoke_late(unsaved.tokens, false);
+        } else if self.is_ended(unsaved.session) && !self.ledger.as_deref().is_some_and(ends) {
+            self.bury_landed(unsaved.session, unsaved.set, unsaved.tokens);
         }
         self.land(now, &mut flight);
     }

@@ -115,6 +115,11 @@ impl Machine {
         }
     }
 
+    /// Whether this session was signed out here.
+    pub(super) fn is_ended(&self, session: SessionId) -> bool {
+        self.ended.contains(&session)
+    }
+
     pub(super) fn remember_ended(&mut self, session: SessionId) {
         if !self.ended.contains(&session) {
             if self.ended.len() == MAX_ENDED {

@@ -310,3 +310,42 @@ fn f5_where_a_replay_is_forbidden_a_refusal_that_was_not_processed_changes_nothi
     world.run();
     assert!(world.store.is_marked());
 }
+
+#[test]
+fn l1_a_sign_out_while_client_credentials_start_wins() {
+    for point in [Kind::Load, Kind::Lock, Kind::Refresh, Kind::Keep] {
+        for carried_out in [false, true] {
+            let mut world = client_credentials(1);
+            let attempt = world.join(0, Demand::Usable);
+            world.run_until(0, point);
+            let answer = carried_out.then(|| world.perform(0, point));
+            let sign_out = world.sign_out(0);
+            let told = Failure::SignedOut(EndReason::SignOut);
+            assert_eq!(
+                world.ended(0, attempt),
+                Outcome::Failed(told.clone()),
+                "{point:?}"
+            );
+            if let Some(answer) = answer {
+                world.answer(0, answer);
+            }
+            world.run();
+            assert!(matches!(
+                world.ended(0, sign_out),
+                Outcome::Ended { landed: true, .. }
+            ));
+            assert!(!world.is_signed_in(0), "{point:?}");
+            // It does not come back by itself.
+            world.skip(secs(2));
+            let posts = world.posts();
+            let again = world.join(0, Demand::Usable);
+            world.run();
+            assert_eq!(
+                world.ended(0, again),
+                Outcome::Failed(told),
+                "{point:?} {carried_out}"
+            );
+            assert_eq!(world.posts(), posts);
+        }
+    }
+}
