@@ -223,14 +223,20 @@ impl Machine {
         self.drive_ledger();
     }
 
-    fn sessions_to_end(&self) -> alloc::vec::Vec<Target> {
+    fn sessions_to_end(&mut self) -> alloc::vec::Vec<Target> {
         let mut targets = alloc::vec::Vec::new();
+        let published = self.published.as_ref();
         // The set on its way to the store, if it belongs to the session that ends and not to an earlier one.
-        let flight = self.flight.as_ref().filter(|flight| !flight.orphan);
-        if let Some(unsaved) = flight.and_then(|flight| flight.unsaved_set()) {
+        let unsaved = self.flight.as_mut().and_then(|flight| {
+            let session = flight.unsaved_set()?.session;
+            let ends = published.map_or(!flight.orphan, |published| published.session == session);
+            flight.revoked_by_sign_out |= ends;
+            flight.unsaved_set().filter(|_| ends)
+        });
+        if let Some(unsaved) = unsaved {
             let newest = Some(unsaved.tokens.clone());
             targets.push(Target::new(Some(unsaved.session), unsaved.set, newest));
-        } else if let Some(published) = &self.published {
+        } else if let Some(published) = published {
             let newest = Some(published.tokens.clone());
             targets.push(Target::new(Some(published.session), published.set, newest));
         }

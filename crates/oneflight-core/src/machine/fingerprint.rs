@@ -333,7 +333,7 @@ impl Attempt {
 impl Flight {
     fn print(&self, print: &mut Print) {
         print_option(print, self.attempt.as_ref(), Attempt::print);
-        print.put((self.orphan, self.retried, self.reloads));
+        print.put((self.orphan, self.revoked_by_sign_out, self.retried, self.reloads));
         let leased = self
             .held
             .map(|held| held.lease_until.map(|until| until > print.now.mono));

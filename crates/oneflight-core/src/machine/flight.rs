@@ -29,6 +29,8 @@ pub(super) struct Flight {
     pub(super) cause: Cause,
     /// Its session ended: it goes on only to answer its tickets and to give the lock back.
     pub(super) orphan: bool,
+    /// A sign-out revokes its new set together with the rest of the session.
+    pub(super) revoked_by_sign_out: bool,
     pub(super) held: Option<Held>,
     /// This lost answer was already followed by a retry.
     pub(super) retried: bool,
@@ -137,6 +139,7 @@ impl Machine {
             attempt,
             cause,
             orphan: false,
+            revoked_by_sign_out: false,
             held: None,
             retried: false,
             reloads: 0,

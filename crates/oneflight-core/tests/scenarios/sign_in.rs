@@ -403,3 +403,26 @@ fn s13_the_first_read_takes_over_what_a_hint_could_not_serve_with() {
     assert_eq!(world.access(0), world.access(1));
     assert!(world.current(0).is_usable(world.now.wall));
 }
+
+#[test]
+fn l1_a_sign_out_of_an_unsaved_sign_in_revokes_what_the_session_before_it_is_still_saving() {
+    for written in [false, true] {
+        let mut world = World::signed_in(1);
+        world.refused(0);
+        world.run_until(0, Kind::Keep);
+        let saving = written.then(|| world.perform(0, Kind::Keep));
+        let newest_of_first = world.server.newest().to_owned();
+        let sign_in = world.sign_in(0);
+        world.sign_out(0);
+        assert!(matches!(
+            world.ended(0, sign_in),
+            Outcome::Failed(Failure::SignedOut(_))
+        ));
+        if let Some(saving) = saving {
+            world.answer(0, saving);
+        }
+        world.run();
+        assert!(world.server.revoked.contains(&newest_of_first), "{written}");
+        assert!(world.server.all_revoked(), "{written}");
+    }
+}

@@ -410,3 +410,26 @@ fn l5_the_tombstone_of_a_later_session_ends_ours_however_many_sets_ours_had() {
     world.observe(0);
     assert!(!world.is_signed_in(0));
 }
+
+#[test]
+fn l1_no_token_is_revoked_twice() {
+    for point in [Kind::Refresh, Kind::Keep] {
+        for lies in [Ill::No, Ill::Times(1)] {
+            let mut world = World::signed_in(1);
+            world.refused(0);
+            world.run_until(0, point);
+            world.store.lies = lies;
+            let answer = world.perform(0, point);
+            world.store.lies = Ill::No;
+            world.sign_out(0);
+            world.run_until(0, Kind::Bury);
+            world.answer(0, answer);
+            world.run();
+            let mut revoked = world.server.revoked.clone();
+            revoked.sort_unstable();
+            revoked.dedup();
+            assert_eq!(revoked.len(), world.server.revoked.len(), "{point:?}, {lies:?}");
+            assert_signed_out_everywhere(&world);
+        }
+    }
+}
