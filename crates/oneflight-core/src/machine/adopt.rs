@@ -131,6 +131,10 @@ impl Machine {
             };
             return self.fail_flight(now, flight, failure);
         }
+        if self.starts_itself() {
+            // No refresh token is spent, so there is none to mark.
+            return self.send(now, flight, base);
+        }
         if let Some(mark) = mark {
             let leased = flight.held.is_some_and(|held| held.lease_until.is_some());
             let foreign = mark.holder != self.config.holder;

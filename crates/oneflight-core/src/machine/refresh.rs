@@ -242,7 +242,7 @@ impl Machine {
         // What happened to this request says nothing about one before it whose answer was lost.
         let uncertain =
             matches!(done.cause, YieldCause::AnswerLost(_)) || base.carried_mark || flight.retried;
-        let mark = uncertain.then_some(Mark {
+        let mark = (uncertain && !self.starts_itself()).then_some(Mark {
             holder: self.config.holder,
             at: now.wall,
         });

@@ -349,3 +349,31 @@ fn l1_a_sign_out_while_client_credentials_start_wins() {
         }
     }
 }
+
+#[test]
+fn p13_client_credentials_spend_nothing_and_need_no_mark() {
+    let mut world = client_credentials(1);
+    world.all_open();
+    world.skip(secs(60));
+    world.store.saves = Ill::ForGood;
+    let attempt = world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert!(world.holders[0].machine.has_unsaved());
+}
+
+#[test]
+fn p15_client_credentials_do_not_wait_for_a_lost_answer_of_another_holder() {
+    let mut world = client_credentials(2);
+    world.all_open();
+    world.store.lock_kind = LockKind::Lease(secs(100));
+    world.skip(secs(60));
+    world.server.swallows = true;
+    world.join(0, Demand::Usable);
+    world.run();
+    world.server.swallows = false;
+    world.skip(secs(2));
+    let attempt = world.join(1, Demand::Usable);
+    world.run();
+    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
+}
