@@ -224,7 +224,8 @@ fn t6_sessions_that_expire_together_are_not_renewed_together() {
             holder: HolderId([1; 16]),
             seed: [1, 2],
         });
-        let set = TokenSet::new("a", now.wall).unwrap().expires_in(secs(3600));
+        let set = TokenSet::new("a", now.wall).unwrap().refresh_token("r").unwrap();
+        let set = set.expires_in(secs(3600));
         let _ = machine.sign_in(now, SessionId(session), set);
         let Some(Effect::Load(ticket)) = machine.poll_effect() else {
             panic!()
@@ -334,4 +335,18 @@ fn t3_a_policy_of_zero_lengths_does_not_loop_either() {
             assert_eq!(world.demand(0, Demand::Usable), Demanded::LookAgain);
         }
     }
+}
+
+#[test]
+fn t5_keep_fresh_without_a_refresh_token_leaves_the_store_alone() {
+    let mut world = World::with(1, |policy| policy.renew = Renew::KeepFresh);
+    let set = TokenSet::new("lonely", world.now.wall)
+        .unwrap()
+        .expires_in(secs(60));
+    world.sign_in_with(0, set);
+    world.run();
+    world.holders[0].trace.clear();
+    world.pass(secs(DAY));
+    let effects = world.holders[0].trace.len();
+    assert_eq!(effects, 0);
 }
