@@ -188,19 +188,21 @@ impl Machine {
     pub(super) fn end_sessions(&mut self, now: Now, id: AttemptId) {
         let targets = self.sessions_to_end();
         if targets.is_empty() && self.status != Status::Unknown {
-            if self.flight.is_some() {
-                // A session that is only just beginning ends before it began.
+            if self.is_beginning() {
                 self.end_session(now, EndReason::SignOut);
             }
-            let landed = self.ledger.is_none();
-            self.settle(
-                id,
-                Outcome::Ended {
-                    landed,
-                    revocation: Revocation::NotOffered,
-                },
-            );
-            return;
+            if self.ledger.is_none() {
+                let revocation = Revocation::NotOffered;
+                self.settle(
+                    id,
+                    Outcome::Ended {
+                        landed: true,
+                        revocation,
+                    },
+                );
+                return;
+            }
+            // An earlier command still has something to bury: this one shares its end.
         }
         for session in targets.iter().filter_map(|target| target.session) {
             self.remember_ended(session);
@@ -221,6 +223,15 @@ impl Machine {
         self.ledger.get_or_insert_default().endings.push(ending);
         self.end_session(now, EndReason::SignOut);
         self.drive_ledger();
+    }
+
+    /// Whether nobody is signed in, but somebody waits for a session, or the next request begins one by itself.
+    fn is_beginning(&self) -> bool {
+        let flying = self
+            .flight
+            .as_ref()
+            .is_some_and(|flight| flight.attempt.is_some());
+        flying || self.queued.is_some() || self.starts_itself()
     }
 
     fn sessions_to_end(&mut self) -> alloc::vec::Vec<Target> {

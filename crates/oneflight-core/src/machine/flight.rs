@@ -4,7 +4,6 @@
 //! out of the machine, and puts it back in its next phase or ends it.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 use super::attempt::Attempt;
 use super::effect::{Effect, LockResult, LockTicket, Save, StoreFailed, Swap};

@@ -82,12 +82,16 @@ impl Machine {
     /// it holds itself.
     pub(super) fn end_session(&mut self, now: Now, reason: EndReason) {
         let was_in = self.published.take().is_some();
+        let was_out = !was_in && matches!(self.status, Status::SignedOut(_));
+        // A session ends once, for the first reason. Only the application's own word goes over it.
         let status = Status::SignedOut(reason);
-        if was_in || self.status != status {
+        if self.status != status && (!was_out || reason == EndReason::SignOut) {
             self.generation += 1;
             self.status = status;
             let snapshot = self.snapshot();
             self.push(Effect::Publish(snapshot));
+        }
+        if !was_out {
             self.notify(Event::SignedOut { reason });
         }
         self.cooldown = None;

@@ -492,3 +492,42 @@ fn f12_invalid_grant_while_the_store_is_unreadable_is_decided_later_without_a_po
         assert_eq!(world.holders[0].sign_outs(), [DEAD]);
     }
 }
+
+#[test]
+fn f7_a_death_that_two_holders_see_differently_is_one_sign_out_each() {
+    let mut world = aged(2, 60);
+    world.server.kill_all();
+    // One holder cannot write its tombstone; the other finds its mark, and cannot know what became of the answer.
+    world.store.burials = Ill::ForGood;
+    world.join(0, Demand::Usable);
+    world.run();
+    world.store.burials = Ill::No;
+    world.join(1, Demand::Usable);
+    world.run_only(1);
+    assert!(matches!(
+        world.store.record().state,
+        State::Ended(DEAD_AFTER_LOSS)
+    ));
+    world.pass(secs(300));
+    world.deliver_hints();
+    world.skip(secs(2));
+    world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.holders[0].sign_outs(), [DEAD]);
+    assert_eq!(world.holders[1].sign_outs(), [DEAD_AFTER_LOSS]);
+}
+
+#[test]
+fn f7_a_sign_out_after_a_death_is_no_second_event() {
+    let mut world = aged(1, 60);
+    world.server.kill_all();
+    world.store.burials = Ill::ForGood;
+    world.join(0, Demand::Usable);
+    world.run();
+    let sign_out = world.sign_out(0);
+    world.store.burials = Ill::No;
+    world.run();
+    let told = world.ended(0, sign_out);
+    assert!(matches!(told, Outcome::Ended { landed: true, .. }), "{told:?}");
+    assert_eq!(world.holders[0].sign_outs(), [DEAD]);
+}

@@ -433,3 +433,40 @@ fn l1_no_token_is_revoked_twice() {
         }
     }
 }
+
+#[test]
+fn l9_a_second_sign_out_joins_the_one_that_is_under_way() {
+    let mut world = World::signed_in(1);
+    let first = world.sign_out(0);
+    let second = world.sign_out(0);
+    world.run();
+    assert_eq!(world.ended(0, first), ended(Revocation::Done));
+    assert!(matches!(
+        world.ended(0, second),
+        Outcome::Ended { landed: true, .. }
+    ));
+}
+
+#[test]
+fn l9_a_second_sign_out_tries_the_pending_tombstone_again_at_once() {
+    let mut world = World::signed_in(1);
+    world.store.saves = Ill::ForGood;
+    world.sign_out(0);
+    world.run();
+    let still_ill = world.sign_out(0);
+    world.run();
+    assert!(matches!(
+        world.ended(0, still_ill),
+        Outcome::Ended { landed: false, .. }
+    ));
+    world.store.saves = Ill::No;
+    let well = world.sign_out(0);
+    world.run();
+    assert!(matches!(
+        world.ended(0, well),
+        Outcome::Ended { landed: true, .. }
+    ));
+    assert_signed_out_everywhere(&world);
+    let nothing_left = world.sign_out(0);
+    assert_eq!(world.ended(0, nothing_left), ended(Revocation::NotOffered));
+}
