@@ -13,6 +13,17 @@ use super::refresh::Base;
 use super::{Machine, Status, StoreFailed};
 use crate::{BackOff, EndReason, Mark, Now, Record, State, Stored, TokenSet, Version};
 
+/// A look at the store beside flight and ledger.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Look {
+    pub(super) serial: u32,
+    /// The writes that were known when it began.
+    pub(super) writes: u32,
+    /// Another hint came since.
+    pub(super) again: bool,
+}
+
 impl Machine {
     /// Judges what a flight read. `lost`: no request can be sent, so a record that does not serve is a failure.
     pub(super) fn take_stock(
@@ -228,13 +239,16 @@ impl Machine {
 
     /// A look at the store beside the flight has been answered.
     pub(super) fn looked(&mut self, now: Now, serial: u32, result: Result<Option<Stored>, StoreFailed>) {
-        let Some((_, writes)) = self.looking.take_if(|(expected, _)| *expected == serial) else {
+        let Some(look) = self.looking.take_if(|look| look.serial == serial) else {
             return;
         };
         match result {
             Ok(Some(stored)) => self.weigh(now, stored),
-            Ok(None) => self.weigh_absence(now, writes),
+            Ok(None) => self.weigh_absence(now, look.writes),
             Err(StoreFailed) => {}
+        }
+        if look.again {
+            self.reload(now);
         }
     }
 

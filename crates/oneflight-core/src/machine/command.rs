@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use super::adopt::Look;
 use super::attempt::Attempt;
 use super::config::GrantKind;
 use super::demand::{Demand, Demanded};
@@ -276,11 +277,17 @@ impl Machine {
     /// Reads the store again: a hint came that it moved on, or the holder woke up.
     pub fn reload(&mut self, now: Now) {
         self.rebase(now);
-        if self.closed || self.looking.is_some() {
-            return;
+        if let Some(look) = &mut self.looking {
+            // What it reads may be older than what this hint is about.
+            look.again = true;
+        } else if !self.closed {
+            let serial = self.load(Lane::Look);
+            self.looking = Some(Look {
+                serial,
+                writes: self.writes,
+                again: false,
+            });
         }
-        let serial = self.load(Lane::Look);
-        self.looking = Some((serial, self.writes));
     }
 
     /// Forgets pauses: the application knows that something changed (the network is back, the configuration is mended).

@@ -233,7 +233,8 @@ impl Machine {
             print.attempt(Some(sign_out.attempt));
             print.put((sign_out.landed, sign_out.revocation));
         }
-        print.put(self.looking.map(|(_, writes)| writes == self.writes));
+        let looking = self.looking.as_ref();
+        print.put(looking.map(|look| (look.writes == self.writes, look.again)));
         print.put(self.closed);
     }
 
@@ -289,7 +290,10 @@ impl Machine {
             Lane::Ledger => self.ledger.as_ref().is_some_and(
                 |ledger| matches!(ledger.step, Step::Loading(serial) if serial == ticket.serial),
             ),
-            Lane::Look => self.looking.is_some_and(|(serial, _)| serial == ticket.serial),
+            Lane::Look => self
+                .looking
+                .as_ref()
+                .is_some_and(|look| look.serial == ticket.serial),
         }
     }
 

@@ -41,6 +41,7 @@ pub use effect::{
 pub use outcome::{Cause, Event, Failure, Outcome, TransientCause, Unkept};
 
 use crate::{MonoTime, Now, SessionId, Stored, Version};
+use adopt::Look;
 use attempt::{Attempt, Cooldown};
 use effect::Lane;
 use flight::Flight;
@@ -101,8 +102,7 @@ pub struct Machine {
     next_look: MonoTime,
     revoking: Lean<Revoking>,
     signing_out: Lean<SigningOut>,
-    /// The ticket of a look at the store beside flight and ledger, and the writes seen when it began.
-    looking: Option<(u32, u32)>,
+    looking: Option<Look>,
     /// Writes, by anybody, that became known; tells a look that was overtaken.
     writes: u32,
     closed: bool,

@@ -470,3 +470,16 @@ fn l9_a_second_sign_out_tries_the_pending_tombstone_again_at_once() {
     let nothing_left = world.sign_out(0);
     assert_eq!(world.ended(0, nothing_left), ended(Revocation::NotOffered));
 }
+
+#[test]
+fn l5_a_hint_that_comes_while_an_older_one_is_followed_is_not_lost() {
+    let mut world = World::signed_in(2);
+    world.hint(1);
+    let before = world.perform(1, Kind::Load);
+    world.sign_out(0);
+    world.run_only(0);
+    world.hint(1);
+    world.answer(1, before);
+    world.run();
+    assert!(!world.is_signed_in(1));
+}
