@@ -35,6 +35,8 @@ impl Machine {
     ) {
         #[cfg(test)]
         let stored = self.mutant_stock(stored);
+        // What stands there counts, even if the store began to number its writes anew.
+        self.known = stored.as_ref().map(|stored| stored.version);
         let Some(Stored { version, record }) = stored else {
             return self.take_nothing(now, flight, lost);
         };
@@ -259,6 +261,7 @@ impl Machine {
         if writes != self.writes || busy || self.starts_itself() {
             return;
         }
+        self.known = None;
         if self.published.is_some() {
             self.end_session(now, EndReason::Removed);
         } else {

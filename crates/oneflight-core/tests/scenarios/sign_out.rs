@@ -483,3 +483,29 @@ fn l5_a_hint_that_comes_while_an_older_one_is_followed_is_not_lost() {
     world.run();
     assert!(!world.is_signed_in(1));
 }
+
+#[test]
+fn l5_a_sign_in_after_a_removal_is_seen_even_if_the_store_counts_from_one_again() {
+    let mut world = World::signed_in(3);
+    for _ in 0..3 {
+        world.refused(0);
+        world.run();
+    }
+    world.deliver_hints();
+    world.store.remove();
+    world.hint(1);
+    world.run();
+    world.sign_in(0);
+    world.run_only(0);
+    // One holder heard of the removal; the other slept through it, and finds out at its next attempt.
+    world.hint(1);
+    world.refused(2);
+    world.run();
+    assert_eq!(world.current(1).session, world.store.session());
+    assert_eq!(world.current(2).session, world.store.session());
+    world.sign_out(0);
+    world.run();
+    world.hint(2);
+    world.run();
+    assert!(!world.is_signed_in(2));
+}
