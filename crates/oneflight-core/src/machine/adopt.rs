@@ -297,8 +297,14 @@ impl Machine {
         }
     }
 
-    /// Tells the waiters of a flight that has not sent anything that a hint was all they needed.
+    /// Tells the waiters of a flight that has not sent anything, and those who wait for it to end, that a hint was all
+    /// they needed.
     fn settle_served(&mut self, now: Now, record: &Record, tokens: &TokenSet, generation: u64) {
+        let waits = self.queued.as_deref();
+        if waits.is_some() && self.serves(waits, record.session, record.set, tokens, now) {
+            let queued = self.queued.take().map(|queued| *queued);
+            self.settle_attempt(now, queued, Outcome::Adopted { generation });
+        }
         let Some(mut flight) = self.flight.take() else {
             return;
         };

@@ -426,3 +426,25 @@ fn l1_a_sign_out_of_an_unsaved_sign_in_revokes_what_the_session_before_it_is_sti
         assert!(world.server.all_revoked(), "{written}");
     }
 }
+
+#[test]
+fn s13_a_demand_that_waits_for_an_orphan_is_served_by_a_hint_at_once() {
+    let mut world = World::signed_in(2);
+    world.sound_lock = false;
+    world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    let late = world.perform(0, Kind::Refresh);
+    world.sign_in(0);
+    world.run();
+    world.deliver_hint_to(1);
+    // A lock that is none: nobody else could renew meanwhile.
+    world.store.lose_lease();
+    let queued = world.refused(0);
+    world.refused(1);
+    world.run_only(1);
+    world.observe(0);
+    assert!(matches!(world.ended(0, queued), Outcome::Adopted { .. }));
+    world.answer(0, late);
+    world.run();
+    assert_eq!(world.posts(), 2);
+}
