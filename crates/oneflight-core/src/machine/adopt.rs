@@ -183,8 +183,9 @@ impl Machine {
 
     /// What is left of the pause that another holder (or this one, before it restarted) wrote into the record.
     fn shared_pause(&mut self, now: Now, version: Version, back_off: Option<BackOff>) -> Option<Duration> {
-        let skip = core::mem::take(&mut self.skip_back_off);
         let back_off = back_off?;
+        let retried_at = self.retried_at.take();
+        let skip = retried_at.is_some_and(|retried_at| back_off.start <= retried_at);
         let seen = match self.back_off_seen {
             Some((of, seen)) if of == version => seen,
             _ => now.mono,

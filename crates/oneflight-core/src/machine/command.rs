@@ -290,12 +290,13 @@ impl Machine {
         }
     }
 
-    /// Forgets pauses: the application knows that something changed (the network is back, the configuration is mended).
+    /// Forgets pauses, also the one in the record if it has begun: the application knows that something changed (the
+    /// network is back, the configuration is mended).
     pub fn retry_now(&mut self, now: Now) {
         self.rebase(now);
         self.cooldown = None;
         self.failures = 0;
-        self.skip_back_off = true;
+        self.retried_at = Some(now.wall);
         self.hurry(now);
     }
 

@@ -209,7 +209,7 @@ impl Machine {
         print_option(print, cooling.map(|pause| &pause.failure), |failure, print| {
             print.failure(failure);
         });
-        print.put(self.skip_back_off);
+        print.put(self.retried_at.is_some());
         print_option(print, self.refused.as_deref(), |refused, print| {
             print.tokens(&refused.tokens);
             print.put(refused.after_loss);

@@ -40,7 +40,7 @@ pub use effect::{
 };
 pub use outcome::{Cause, Event, Failure, Outcome, TransientCause, Unkept};
 
-use crate::{MonoTime, Now, SessionId, Stored, Version};
+use crate::{MonoTime, Now, SessionId, Stored, Version, WallTime};
 use adopt::Look;
 use attempt::{Attempt, Cooldown};
 use effect::Lane;
@@ -93,8 +93,8 @@ pub struct Machine {
     failures: u32,
     /// The record whose pause this holder keeps, and since when.
     back_off_seen: Option<(Version, MonoTime)>,
-    /// The application said that something changed: the next pause found in the record is not kept.
-    skip_back_off: bool,
+    /// When the application said that something changed: the next pause found is not kept, if it began before.
+    retried_at: Option<WallTime>,
     refused: Option<Box<Refused>>,
     /// When refusals caused renewals, within the window.
     rejections: Lean<MonoTime>,
@@ -134,7 +134,7 @@ impl Machine {
             cooldown: None,
             failures: 0,
             back_off_seen: None,
-            skip_back_off: false,
+            retried_at: None,
             refused: None,
             rejections: Lean::new(),
             next_look: MonoTime::default(),

@@ -103,3 +103,17 @@ fn t5_keep_fresh_starts_renewing_after_the_first_demand_opened_the_session() {
     world.pass(secs(600));
     assert_eq!(world.posts(), 1);
 }
+
+#[test]
+fn f9_a_retry_now_that_nobody_needed_does_not_end_a_later_pause() {
+    let mut world = World::signed_in(2);
+    world.tell(1, |machine, now| machine.retry_now(now));
+    world.skip(secs(1));
+    world.server.swallows = true;
+    world.refused(0);
+    world.run();
+    let posts = world.posts();
+    world.refused(1);
+    world.run();
+    assert_eq!(world.posts(), posts);
+}
