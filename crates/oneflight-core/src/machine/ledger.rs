@@ -250,7 +250,7 @@ impl Machine {
     }
 
     /// Decides what the newest commands want of what stands in the store.
-    fn write_ledger(&mut self, now: Now, stored: Option<Stored>) {
+    fn write_ledger(&mut self, now: Now, mut stored: Option<Stored>) {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
@@ -258,9 +258,8 @@ impl Machine {
             if sign_in.unpublished().is_some() && sign_in.seen.is_none() {
                 sign_in.seen = Some(stored.as_ref().map(|stored| stored.version));
             }
-            let session = stored.as_ref().map(|stored| stored.record.session);
-            if session == Some(sign_in.session) {
-                return self.sign_in_landed(now, ledger, stored);
+            if let Some(landed) = stored.take_if(|stored| stored.record.session == sign_in.session) {
+                return self.sign_in_landed(now, ledger, landed);
             }
             if self.may_overwrite(sign_in, stored.as_ref()) {
                 let record = Record {
@@ -389,11 +388,11 @@ impl Machine {
     }
 
     /// The record of our sign-in was found in the store: a write that reported failure had landed.
-    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<Stored>) {
-        let ended = stored.and_then(|stored| match stored.record.state {
+    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Stored) {
+        let ended = match stored.record.state {
             State::Ended(reason) => Some(reason),
             State::Live { .. } => None,
-        });
+        };
         match ended {
             None => self.publish_sign_in(now, &mut ledger, true),
             Some(reason) => {
@@ -405,6 +404,8 @@ impl Machine {
             }
         }
         self.endings_landed(ledger, ended.is_none());
+        // Another holder may have found it first, and renewed it.
+        self.weigh(now, stored);
     }
 
     /// While our sign-in could not be stored, another one was: it stands.

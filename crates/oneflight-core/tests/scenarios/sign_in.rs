@@ -448,3 +448,21 @@ fn s13_a_demand_that_waits_for_an_orphan_is_served_by_a_hint_at_once() {
     world.run();
     assert_eq!(world.posts(), 2);
 }
+
+#[test]
+fn l11_a_sign_in_that_landed_and_was_reported_failed_is_found() {
+    let mut world = World::of(2);
+    world.store.lies = Ill::Times(1);
+    world.sign_in(0);
+    world.run();
+    assert!(world.holders[0].machine.has_unsaved());
+    // Another holder finds it, and renews it.
+    world.all_open();
+    world.refused(1);
+    world.run_only(1);
+    world.pass(secs(5));
+    assert!(!world.holders[0].machine.has_unsaved());
+    assert_eq!(world.store.record().set, 1);
+    assert_eq!(world.access(0), world.access(1));
+    assert!(world.server.revoked.is_empty());
+}
