@@ -229,7 +229,7 @@ impl Machine {
             print.attempt(sign_out);
         }
         print.put(self.signing_out.len());
-        for sign_out in &self.signing_out {
+        for sign_out in self.signing_out.iter() {
             print.attempt(Some(sign_out.attempt));
             print.put((sign_out.landed, sign_out.revocation));
         }
