@@ -290,7 +290,11 @@ impl Origin {
             Some(port) => port.parse() == Ok(self.port),
             None => port.is_empty() && self.port == self.scheme.default_port(),
         };
-        port && scheme == self.scheme.as_str()
+        // Constants of a fixed length are compared in place.
+        port && match self.scheme {
+            Scheme::Https => scheme.as_bytes() == b"https",
+            Scheme::Http => scheme.as_bytes() == b"http",
+        }
     }
 
     /// Whether these parts of a URL are this origin. Never allocates; parts that are no origin are no match.

@@ -45,6 +45,22 @@ impl Clock for SystemClock {
     }
 }
 
+/// The wall clock of the machine as the system keeps it, for comparisons on the hot path: the way through
+/// milliseconds costs as much as the rest of it.
+#[inline]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where time enters"
+)]
+pub(crate) fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A reading as the system keeps it; `None` if it lies beyond what the system can keep.
+pub(crate) fn as_system_time(at: WallTime) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(at.as_unix_millis()))
+}
+
 /// A clock that follows tokio's: under `#[tokio::test(start_paused = true)]` it moves only when time is advanced, and
 /// expiry, back-off and deadlines move with it.
 ///

@@ -49,6 +49,7 @@ impl Session {
     ///
     /// Where a renewal is due, but the token may still be sent, this also starts the renewal.
     #[must_use]
+    #[inline]
     pub fn attach(&self, uri: &Uri) -> Attachment {
         if !self.allows_uri(uri) {
             return Attachment::NotOurs;
@@ -74,6 +75,7 @@ impl Session {
             || self.allows(scheme, authority.host(), authority.port_u16())
     }
 
+    #[inline]
     fn attach_allowed(&self) -> Attachment {
         match self.ready() {
             Some(authorization) => Attachment::Ready(authorization),

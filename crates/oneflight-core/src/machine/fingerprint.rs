@@ -10,7 +10,7 @@ use core::mem::discriminant;
 
 use super::attempt::Attempt;
 use super::effect::{AttemptId, LoadTicket, LockTicket, RefreshTicket, RevokeTicket, SaveTicket};
-use super::flight::{Flight, Lost, Phase};
+use super::flight::{Flight, Phase};
 use super::keep::Unsaved;
 use super::ledger::{Ledger, Step};
 use super::outcome::Failure;
@@ -209,10 +209,9 @@ impl Machine {
         print_option(print, cooling.map(|pause| &pause.failure), |failure, print| {
             print.failure(failure);
         });
-        print.put(self.retried_at.is_some());
-        print_option(print, self.refused.as_deref(), |refused, print| {
-            print.tokens(&refused.tokens);
-            print.put(refused.after_loss);
+        print.put(self.skip_back_off);
+        print_option(print, self.refused.as_deref(), |tokens, print| {
+            print.tokens(tokens)
         });
         let window = self.config.policy.rejection_window;
         let rejections = self.rejections.iter();
@@ -229,12 +228,11 @@ impl Machine {
             print.attempt(sign_out);
         }
         print.put(self.signing_out.len());
-        for sign_out in self.signing_out.iter() {
+        for sign_out in &self.signing_out {
             print.attempt(Some(sign_out.attempt));
             print.put((sign_out.landed, sign_out.revocation));
         }
-        let looking = self.looking.as_ref();
-        print.put(looking.map(|look| (look.writes == self.writes, look.again)));
+        print.put(self.looking.map(|(_, writes)| writes == self.writes));
         print.put(self.closed);
     }
 
@@ -247,6 +245,7 @@ impl Machine {
                 Phase::Marking(base)
                 | Phase::Refreshing(base)
                 | Phase::Rereading(base, _)
+                | Phase::Yielding(base, _)
                 | Phase::Burying(base)
                 | Phase::Doubting(base) => base.version,
                 Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => {
@@ -290,10 +289,7 @@ impl Machine {
             Lane::Ledger => self.ledger.as_ref().is_some_and(
                 |ledger| matches!(ledger.step, Step::Loading(serial) if serial == ticket.serial),
             ),
-            Lane::Look => self
-                .looking
-                .as_ref()
-                .is_some_and(|look| look.serial == ticket.serial),
+            Lane::Look => self.looking.is_some_and(|(serial, _)| serial == ticket.serial),
         }
     }
 
@@ -337,7 +333,7 @@ impl Attempt {
 impl Flight {
     fn print(&self, print: &mut Print) {
         print_option(print, self.attempt.as_ref(), Attempt::print);
-        print.put((self.orphan, self.revoked_by_sign_out, self.retried, self.reloads));
+        print.put((self.orphan, self.retried, self.reloads));
         let leased = self
             .held
             .map(|held| held.lease_until.map(|until| until > print.now.mono));
@@ -346,13 +342,12 @@ impl Flight {
         print.put(discriminant(&self.phase));
         match &self.phase {
             Phase::Opening | Phase::Locking | Phase::Loading => {}
-            Phase::LastLook(Lost::Lock(cause)) => print.put(cause),
-            Phase::LastLook(Lost::Refresh(failure)) | Phase::Yielding(failure) => print.failure(failure),
+            Phase::LockLost(cause) => print.put(cause),
             Phase::WaitingOut(until) => print.ahead(*until),
             Phase::Marking(base) | Phase::Refreshing(base) | Phase::Burying(base) | Phase::Doubting(base) => {
                 base.print(print)
             }
-            Phase::Rereading(base, done) => {
+            Phase::Rereading(base, done) | Phase::Yielding(base, done) => {
                 base.print(print);
                 done.print(print);
             }

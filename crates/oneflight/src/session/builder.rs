@@ -144,6 +144,7 @@ impl SessionBuilder {
         });
         Ok(Arc::new(Shared {
             endpoint,
+            by_system_clock: self.clock.is_none(),
             clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock)),
             origins,
             policy: Arc::new(policy),

@@ -27,6 +27,8 @@ const ASK_AHEAD_EVERY_MILLIS: u64 = 100;
 pub(crate) struct Shared {
     pub(crate) endpoint: Arc<dyn TokenEndpoint>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// No clock was given: requests read the system's own, without the way through `clock`.
+    pub(crate) by_system_clock: bool,
     pub(crate) origins: Option<AllowList>,
     pub(crate) policy: Arc<Policy>,
     /// How long to wait for the store's lock.

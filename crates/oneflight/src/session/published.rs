@@ -1,11 +1,14 @@
 //! What requests read: the snapshot, with a header that is ready to be sent.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use oneflight_core::machine::{Current, Snapshot, Stamp, Status};
 use oneflight_core::{TokenSet, WallTime};
+
+use crate::clock::as_system_time;
 
 /// A time that never comes, so that a comparison needs no branch of its own.
 const NEVER: WallTime = WallTime::from_unix_millis(u64::MAX);
@@ -23,6 +26,8 @@ pub(crate) struct Live {
     pub(crate) header: HeaderValue,
     usable_until: WallTime,
     renew_at: WallTime,
+    /// Until here the token is usable and not due, as the system keeps time; `None`: never, as far as it can tell.
+    fresh_until: Option<SystemTime>,
 }
 
 impl Published {
@@ -44,14 +49,17 @@ impl Live {
         let header = Bytes::from_owner(HeaderBytes(Arc::clone(&current.tokens)));
         let mut header = HeaderValue::from_maybe_shared(header).expect("an access token is printable ASCII");
         header.set_sensitive(true);
+        let usable_until = current.usable_until.unwrap_or(NEVER);
+        let renew_at = current.renew_at.unwrap_or(NEVER);
         Self {
             stamp: Stamp {
                 session: current.session,
                 generation,
             },
             header,
-            usable_until: current.usable_until.unwrap_or(NEVER),
-            renew_at: current.renew_at.unwrap_or(NEVER),
+            usable_until,
+            renew_at,
+            fresh_until: as_system_time(usable_until.min(renew_at)),
             tokens: current.tokens,
         }
     }
@@ -62,6 +70,12 @@ impl Live {
     }
 
     /// Whether a renewal is due at this time.
+    /// Whether the token is usable and no renewal is due, in the quickest way there is.
+    #[inline]
+    pub(crate) fn is_fresh(&self, now: SystemTime) -> bool {
+        self.fresh_until.is_none_or(|until| now < until)
+    }
+
     pub(crate) fn is_due(&self, now: WallTime) -> bool {
         now >= self.renew_at
     }

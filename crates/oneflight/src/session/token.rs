@@ -90,6 +90,7 @@ impl fmt::Debug for Token {
 }
 
 impl Live {
+    #[inline]
     pub(crate) fn authorization(&self) -> Authorization {
         Authorization {
             header: self.header.clone(),
