@@ -32,24 +32,37 @@ fn main() {
 
 fn run(rounds: usize, count: u64, threads: &[usize]) {
     let runtime = Runtime::new().expect("a runtime can be made");
-    rustls::crypto::ring::default_provider().install_default().expect("it is the first");
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("it is the first");
     let session = runtime.block_on(gated(Arc::new(Semaphore::new(0))));
     let floor = Arc::new(floor());
     let aws = aws::Cache::new(&access_token(1));
     let google = runtime.block_on(async { google::credentials() });
     let uri: Uri = format!("{ORIGIN}/v1/things?page=7").parse().expect("a URL");
-    println!("{} | {} | {}", version("oneflight"), version(aws::NAME), version(google::NAME));
+    println!(
+        "{} | {} | {}",
+        version("oneflight"),
+        version(aws::NAME),
+        version(google::NAME)
+    );
 
     for &threads in threads {
         let mut subjects = [
             Subject::new("floor: arc-swap load, clock, clone", |count| {
-                on(threads, count, |count| (0..count).for_each(|_| drop(black_box(take_floor(&floor)))));
+                on(threads, count, |count| {
+                    (0..count).for_each(|_| drop(black_box(take_floor(&floor))))
+                });
             }),
             Subject::new("oneflight: origin, snapshot, clone", |count| {
-                on(threads, count, |count| (0..count).for_each(|_| drop(black_box(take(&session, &uri)))));
+                on(threads, count, |count| {
+                    (0..count).for_each(|_| drop(black_box(take(&session, &uri))))
+                });
             }),
             Subject::new("oneflight, and into the header map", |count| {
-                on(threads, count, |count| (0..count).for_each(|_| drop(black_box(insert(&session, &uri)))));
+                on(threads, count, |count| {
+                    (0..count).for_each(|_| drop(black_box(insert(&session, &uri))))
+                });
             }),
             Subject::new(format!("{}: cached identity", aws::NAME), |count| {
                 on(threads, count, |count| {
@@ -72,7 +85,10 @@ fn run(rounds: usize, count: u64, threads: &[usize]) {
             }),
         ];
         let figures = interleave(&mut subjects, rounds, count);
-        print_table(&format!("a valid token, {threads} thread(s), per request of one thread"), &figures);
+        print_table(
+            &format!("a valid token, {threads} thread(s), per request of one thread"),
+            &figures,
+        );
         let ours = figures[1].nanos;
         println!(
             "  oneflight against the floor {:.2}x; {} {:.1}x, {} {:.1}x slower than oneflight",
@@ -123,6 +139,9 @@ fn on(threads: usize, count: u64, work: impl Fn(u64) + Sync) {
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
     runtime.block_on(future);
 }

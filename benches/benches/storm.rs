@@ -21,7 +21,11 @@ fn main() {
         let mut taken: Vec<f64> = (0..rounds).map(|_| runtime.block_on(storm(waiters))).collect();
         taken.sort_by(f64::total_cmp);
         let median = taken[taken.len() / 2];
-        println!("{waiters:>7}  {:>9}  {median:>8.3} ms  ({:.3} ms per 1,000)", 1, median * 1_000.0 / waiters as f64);
+        println!(
+            "{waiters:>7}  {:>9}  {median:>8.3} ms  ({:.3} ms per 1,000)",
+            1,
+            median * 1_000.0 / waiters as f64
+        );
     }
 }
 
@@ -48,7 +52,11 @@ async fn storm(waiters: usize) -> f64 {
     for _ in 0..10_000 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(renewed.load(Ordering::Relaxed), 0, "nobody has a new token before the answer");
+    assert_eq!(
+        renewed.load(Ordering::Relaxed),
+        0,
+        "nobody has a new token before the answer"
+    );
     let answered = Instant::now();
     // One permit: a second refresh would hang for ever.
     gate.add_permits(1);

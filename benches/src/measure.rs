@@ -16,7 +16,10 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// A subject.
     pub fn new(name: impl Into<String>, work: impl FnMut(u64) + 'a) -> Self {
-        Self { name: name.into(), work: Box::new(work) }
+        Self {
+            name: name.into(),
+            work: Box::new(work),
+        }
     }
 }
 
@@ -51,7 +54,12 @@ pub fn interleave(subjects: &mut [Subject<'_>], rounds: usize, count: u64) -> Ve
     let figures = subjects.iter().zip(taken).map(|(subject, mut nanos)| {
         nanos.sort_by(f64::total_cmp);
         let at = |part: f64| nanos[((nanos.len() - 1) as f64 * part).round() as usize];
-        Figure { name: subject.name.clone(), nanos: at(0.5), low: at(0.25), high: at(0.75) }
+        Figure {
+            name: subject.name.clone(),
+            nanos: at(0.5),
+            low: at(0.25),
+            high: at(0.75),
+        }
     });
     figures.collect()
 }

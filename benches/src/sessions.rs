@@ -22,7 +22,9 @@ pub fn access_token(number: u64) -> String {
 
 /// A token set that lives for an hour.
 pub fn tokens(number: u64) -> TokenSet {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("it is later than 1970");
     let now = WallTime::from_unix_millis(since.as_millis() as u64);
     TokenSet::new(&access_token(number), now)
         .and_then(|set| set.refresh_token(&format!("{number:020}{}", "r".repeat(REFRESH_TOKEN_BYTES - 20))))
@@ -40,7 +42,14 @@ pub async fn gated(gate: Arc<Semaphore>) -> Session {
             Reply::new(Verdict::Renewed(tokens(2)))
         }
     });
-    let session = Session::builder().endpoint(endpoint).origins([ORIGIN]).build().expect("the settings are complete");
-    session.sign_in(tokens(1)).await.expect("the memory store takes it");
+    let session = Session::builder()
+        .endpoint(endpoint)
+        .origins([ORIGIN])
+        .build()
+        .expect("the settings are complete");
+    session
+        .sign_in(tokens(1))
+        .await
+        .expect("the memory store takes it");
     session
 }

@@ -27,7 +27,11 @@ pub fn credentials() -> Credentials {
 
 /// The headers of a request, as the client libraries ask for them.
 pub async fn headers(credentials: &Credentials) -> HeaderMap {
-    match credentials.headers(Extensions::new()).await.expect("the token is valid") {
+    match credentials
+        .headers(Extensions::new())
+        .await
+        .expect("the token is valid")
+    {
         CacheableResource::New { data, .. } => data,
         CacheableResource::NotModified => unreachable!("no entity tag was sent"),
     }
