@@ -76,6 +76,13 @@ async function keyboard() {
   say("keyboard", { focused, ...(await shown()) });
 }
 
+// One press, three clients.
+async function comparison() {
+  await page.click("#compare");
+  await page.waitForFunction(() => document.querySelectorAll("#board tbody tr:first-child td[data-tone]").length === 3 && document.getElementById("verdict").dataset.tone !== "busy", null, { timeout: 60_000 });
+  say("comparison", { cells: await page.locator("#board tbody tr:first-child td").allTextContents() });
+}
+
 // A page that comes later is told the story from the start.
 async function latecomer() {
   const other = await browser.newPage();
@@ -112,6 +119,7 @@ try {
   else {
     await flights();
     await keyboard();
+    await comparison();
     await latecomer();
   }
   say("clean", { troubles, foreign });

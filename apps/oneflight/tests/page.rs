@@ -159,10 +159,25 @@ fn x2_the_page_shows_every_client_in_every_scenario() {
     );
     assert_eq!(keyboard["lanes"], 20);
 
+    let cells = &of(&told, "comparison")[0]["cells"];
+    assert!(
+        cells[0]
+            .as_str()
+            .is_some_and(|words| words.contains("reuse detected")),
+        "{cells}"
+    );
+    assert!(
+        cells[1]
+            .as_str()
+            .is_some_and(|words| words.ends_with("session lives")),
+        "{cells}"
+    );
+    assert_eq!(cells[2], "1 refresh, 20 ok, session lives");
+
     let latecomer = of(&told, "latecomer")[0];
     assert_eq!(
         (&latecomer["words"], &latecomer["lanes"]),
-        (&keyboard["words"], &20.into())
+        (&cells[2], &20.into())
     );
 
     let clean = of(&told, "clean")[0];

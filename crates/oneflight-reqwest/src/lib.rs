@@ -1,4 +1,4 @@
-//! [oneflight](oneflight) for [reqwest]: one refresh, however many requests.
+//! [oneflight] for [reqwest]: one refresh, however many requests.
 //!
 //! - [`OneflightMiddleware`] puts the token of a [`Session`](oneflight::Session) on the requests of a
 //!   [`reqwest_middleware`] client, and sends those once more that the API refuses for it.

@@ -30,7 +30,9 @@ use crate::Error;
 /// # Redirects
 /// reqwest follows redirects itself, below every middleware, and takes the token off a request that leaves the origin.
 /// A 401 from another origin is therefore handed back as it came. A 401 from the same origin after a redirect is
-/// replayed only if the method is safe (RFC 9110 §9.2.1): whoever redirects a `POST` may have carried it out.
+/// replayed only if the method is safe (RFC 9110 §9.2.1): whoever redirects a `POST` may have carried it out. A request
+/// that leaves the origin and is led back arrives without the token, and nothing tells us: its refusal costs one renewal
+/// in vain. Clients that see such detours do better without redirects, or with the tower layer.
 ///
 /// # Time-outs
 /// A request's own time-out counts for each time it is sent, and not while it waits for a token. To bound the whole,

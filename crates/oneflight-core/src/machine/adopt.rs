@@ -6,24 +6,37 @@ use core::time::Duration;
 
 use super::attempt::Cooldown;
 use super::config::GrantKind;
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, TransientCause};
 use super::refresh::Base;
-use super::{Machine, StoreFailed};
+use super::{Machine, Status, StoreFailed};
 use crate::{BackOff, EndReason, Mark, Now, Record, State, Stored, TokenSet, Version};
 
+/// A look at the store beside flight and ledger.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Look {
+    pub(super) serial: u32,
+    /// The writes that were known when it began.
+    pub(super) writes: u32,
+    /// Another hint came since.
+    pub(super) again: bool,
+}
+
 impl Machine {
-    /// Judges what a flight read. `lost`: the lock was not to be had, so a record that does not serve is a failure.
+    /// Judges what a flight read. `lost`: no request can be sent, so a record that does not serve is a failure.
     pub(super) fn take_stock(
         &mut self,
         now: Now,
         flight: Box<Flight>,
         stored: Option<Stored>,
-        lost: Option<TransientCause>,
+        lost: Option<Lost>,
     ) {
         #[cfg(test)]
         let stored = self.mutant_stock(stored);
+        // What stands there counts, even if the store began to number its writes anew.
+        self.known = stored.as_ref().map(|stored| stored.version);
         let Some(Stored { version, record }) = stored else {
             return self.take_nothing(now, flight, lost);
         };
@@ -55,8 +68,8 @@ impl Machine {
                     self.notify(Event::Adopted { generation });
                     return self.end_flight(now, flight, Outcome::Adopted { generation });
                 }
-                if let Some(cause) = lost {
-                    return self.fail_store(now, flight, cause);
+                if let Some(lost) = lost {
+                    return self.give_up(now, flight, lost);
                 }
                 let base = Base {
                     version: Some(version),
@@ -71,8 +84,8 @@ impl Machine {
         }
     }
 
-    fn take_nothing(&mut self, now: Now, flight: Box<Flight>, lost: Option<TransientCause>) {
-        if self.starts_itself() {
+    fn take_nothing(&mut self, now: Now, flight: Box<Flight>, lost: Option<Lost>) {
+        if self.may_start() {
             return self.start_session(now, flight, None, lost);
         }
         if self.published.is_some() {
@@ -85,15 +98,9 @@ impl Machine {
     }
 
     /// Asks for the first set of a session that needs no sign-in, over nothing or over a tombstone.
-    fn start_session(
-        &mut self,
-        now: Now,
-        flight: Box<Flight>,
-        version: Option<Version>,
-        lost: Option<TransientCause>,
-    ) {
-        if let Some(cause) = lost {
-            return self.fail_store(now, flight, cause);
+    fn start_session(&mut self, now: Now, flight: Box<Flight>, version: Option<Version>, lost: Option<Lost>) {
+        if let Some(lost) = lost {
+            return self.give_up(now, flight, lost);
         }
         let (session, set) = match &self.published {
             Some(published) => (published.session, published.set),
@@ -137,6 +144,10 @@ impl Machine {
             };
             return self.fail_flight(now, flight, failure);
         }
+        if self.starts_itself() {
+            // No refresh token is spent, so there is none to mark.
+            return self.send(now, flight, base);
+        }
         if let Some(mark) = mark {
             let leased = flight.held.is_some_and(|held| held.lease_until.is_some());
             let foreign = mark.holder != self.config.holder;
@@ -162,7 +173,7 @@ impl Machine {
 
     /// No refresh token: nothing changes until somebody signs in, so the store is not asked again for a while.
     fn cannot_renew(&mut self, now: Now, flight: Box<Flight>) {
-        let until = now.mono.after(self.config.policy.hold);
+        let until = now.mono.after(self.config.policy.hold());
         self.cooldown = Some(Box::new(Cooldown {
             until,
             failure: Failure::NoRefreshToken,
@@ -172,15 +183,17 @@ impl Machine {
 
     /// What is left of the pause that another holder (or this one, before it restarted) wrote into the record.
     fn shared_pause(&mut self, now: Now, version: Version, back_off: Option<BackOff>) -> Option<Duration> {
-        let skip = core::mem::take(&mut self.skip_back_off);
         let back_off = back_off?;
+        let retried_at = self.retried_at.take();
+        let skip = retried_at.is_some_and(|retried_at| back_off.start <= retried_at);
         let seen = match self.back_off_seen {
             Some((of, seen)) if of == version => seen,
             _ => now.mono,
         };
         self.back_off_seen = Some((version, seen));
         let remaining = back_off.remaining(now, seen).min(self.config.policy.back_off_cap);
-        (!skip && !remaining.is_zero()).then_some(remaining)
+        let is_over = now.mono.after(remaining) == now.mono;
+        (!skip && !is_over).then_some(remaining)
     }
 
     /// Where a replay may kill the family, a token that may be spent is presented only when nothing is left to lose:
@@ -208,9 +221,14 @@ impl Machine {
         self.config.policy.grant == GrantKind::ClientCredentials
     }
 
+    /// Whether a session begins without a sign-in: unless the application signed out here.
+    pub(super) fn may_start(&self) -> bool {
+        self.starts_itself() && self.status != Status::SignedOut(EndReason::SignOut)
+    }
+
     /// Whether a session that needs no sign-in begins anew after such an end.
     pub(super) fn restarts_after(&self, reason: EndReason) -> bool {
-        self.starts_itself() && reason != EndReason::SignOut
+        self.may_start() && reason != EndReason::SignOut
     }
 
     fn fresh_session(&mut self) -> crate::SessionId {
@@ -224,13 +242,16 @@ impl Machine {
 
     /// A look at the store beside the flight has been answered.
     pub(super) fn looked(&mut self, now: Now, serial: u32, result: Result<Option<Stored>, StoreFailed>) {
-        let Some((_, writes)) = self.looking.take_if(|(expected, _)| *expected == serial) else {
+        let Some(look) = self.looking.take_if(|look| look.serial == serial) else {
             return;
         };
         match result {
             Ok(Some(stored)) => self.weigh(now, stored),
-            Ok(None) => self.weigh_absence(now, writes),
+            Ok(None) => self.weigh_absence(now, look.writes),
             Err(StoreFailed) => {}
+        }
+        if look.again {
+            self.reload(now);
         }
     }
 
@@ -241,6 +262,7 @@ impl Machine {
         if writes != self.writes || busy || self.starts_itself() {
             return;
         }
+        self.known = None;
         if self.published.is_some() {
             self.end_session(now, EndReason::Removed);
         } else {
@@ -276,8 +298,14 @@ impl Machine {
         }
     }
 
-    /// Tells the waiters of a flight that has not sent anything that a hint was all they needed.
+    /// Tells the waiters of a flight that has not sent anything, and those who wait for it to end, that a hint was all
+    /// they needed.
     fn settle_served(&mut self, now: Now, record: &Record, tokens: &TokenSet, generation: u64) {
+        let waits = self.queued.as_deref();
+        if waits.is_some() && self.serves(waits, record.session, record.set, tokens, now) {
+            let queued = self.queued.take().map(|queued| *queued);
+            self.settle_attempt(now, queued, Outcome::Adopted { generation });
+        }
         let Some(mut flight) = self.flight.take() else {
             return;
         };
@@ -294,14 +322,15 @@ impl Machine {
 
     fn weigh_tombstone(&mut self, now: Now, record: &Record, reason: EndReason) {
         let dead = matches!(reason, EndReason::GrantDead { .. });
-        let newer_here = self
-            .flight
+        let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
+        let unsaved = unsaved.map(|unsaved| (unsaved.session, unsaved.set));
+        let published = self
+            .published
             .as_ref()
-            .and_then(|flight| flight.unsaved_set())
-            .map(|(set, _)| set);
-        let newer_here = newer_here.or(self.published.as_ref().map(|published| published.set));
+            .map(|published| (published.session, published.set));
+        let is_newer = |(session, set)| session == record.session && set > record.set;
         // Somebody believed a token dead that we had already exchanged for this set.
-        if dead && newer_here.is_some_and(|set| set > record.set) {
+        if dead && (unsaved.is_some_and(is_newer) || published.is_some_and(is_newer)) {
             return;
         }
         if self.published.is_none() && self.restarts_after(reason) {

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::config::GrantKind;
 use super::demand::Demand;
 use super::mutation::mutated;
 use super::outcome::{Cause, Event, Failure, Outcome, TransientCause};
@@ -109,7 +110,13 @@ impl Machine {
     ) -> Timing {
         let spread = super::timing::spread_of(self.config.seed[0], session, set);
         let start = self.start_of(session, set, tokens, now);
-        Timing::of(&self.config.policy, tokens, start, spread)
+        let timing = Timing::of(&self.config.policy, tokens, start, spread);
+        // What nothing can renew is never due; whoever needs it after it has run out is told why.
+        let renewable = self.config.policy.grant != GrantKind::RefreshToken || tokens.refresh_token.is_some();
+        Timing {
+            renew_at: timing.renew_at.filter(|_| renewable),
+            ..timing
+        }
     }
 
     /// When the lifetime of a set began. What is published does not begin anew because it is read again after the clock

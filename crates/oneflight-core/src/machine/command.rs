@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use super::adopt::Look;
 use super::attempt::Attempt;
 use super::config::GrantKind;
 use super::demand::{Demand, Demanded};
@@ -188,15 +189,21 @@ impl Machine {
     pub(super) fn end_sessions(&mut self, now: Now, id: AttemptId) {
         let targets = self.sessions_to_end();
         if targets.is_empty() && self.status != Status::Unknown {
-            let landed = self.ledger.is_none();
-            self.settle(
-                id,
-                Outcome::Ended {
-                    landed,
-                    revocation: Revocation::NotOffered,
-                },
-            );
-            return;
+            if self.is_beginning() {
+                self.end_session(now, EndReason::SignOut);
+            }
+            if self.ledger.is_none() {
+                let revocation = Revocation::NotOffered;
+                self.settle(
+                    id,
+                    Outcome::Ended {
+                        landed: true,
+                        revocation,
+                    },
+                );
+                return;
+            }
+            // An earlier command still has something to bury: this one shares its end.
         }
         for session in targets.iter().filter_map(|target| target.session) {
             self.remember_ended(session);
@@ -212,18 +219,38 @@ impl Machine {
             attempt: Some(id),
             reason: EndReason::SignOut,
             targets,
+            failed: false,
         };
         self.ledger.get_or_insert_default().endings.push(ending);
         self.end_session(now, EndReason::SignOut);
         self.drive_ledger();
     }
 
-    fn sessions_to_end(&self) -> alloc::vec::Vec<Target> {
+    /// Whether nobody is signed in, but somebody waits for a session, or the next request begins one by itself.
+    fn is_beginning(&self) -> bool {
+        let flying = self
+            .flight
+            .as_ref()
+            .is_some_and(|flight| flight.attempt.is_some());
+        flying || self.queued.is_some() || self.starts_itself()
+    }
+
+    fn sessions_to_end(&mut self) -> alloc::vec::Vec<Target> {
         let mut targets = alloc::vec::Vec::new();
-        let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
-        if let Some(published) = &self.published {
-            let (set, newest) = unsaved.unwrap_or((published.set, &published.tokens));
-            targets.push(Target::new(Some(published.session), set, Some(newest.clone())));
+        let published = self.published.as_ref();
+        // The set on its way to the store, if it belongs to the session that ends and not to an earlier one.
+        let unsaved = self.flight.as_mut().and_then(|flight| {
+            let session = flight.unsaved_set()?.session;
+            let ends = published.map_or(!flight.orphan, |published| published.session == session);
+            flight.revoked_by_sign_out |= ends;
+            flight.unsaved_set().filter(|_| ends)
+        });
+        if let Some(unsaved) = unsaved {
+            let newest = Some(unsaved.tokens.clone());
+            targets.push(Target::new(Some(unsaved.session), unsaved.set, newest));
+        } else if let Some(published) = published {
+            let newest = Some(published.tokens.clone());
+            targets.push(Target::new(Some(published.session), published.set, newest));
         }
         if let Some(sign_in) = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref()) {
             let known =
@@ -250,19 +277,26 @@ impl Machine {
     /// Reads the store again: a hint came that it moved on, or the holder woke up.
     pub fn reload(&mut self, now: Now) {
         self.rebase(now);
-        if self.closed || self.looking.is_some() {
-            return;
+        if let Some(look) = &mut self.looking {
+            // What it reads may be older than what this hint is about.
+            look.again = true;
+        } else if !self.closed {
+            let serial = self.load(Lane::Look);
+            self.looking = Some(Look {
+                serial,
+                writes: self.writes,
+                again: false,
+            });
         }
-        let serial = self.load(Lane::Look);
-        self.looking = Some((serial, self.writes));
     }
 
-    /// Forgets pauses: the application knows that something changed (the network is back, the configuration is mended).
+    /// Forgets pauses, also the one in the record if it has begun: the application knows that something changed (the
+    /// network is back, the configuration is mended).
     pub fn retry_now(&mut self, now: Now) {
         self.rebase(now);
         self.cooldown = None;
         self.failures = 0;
-        self.skip_back_off = true;
+        self.retried_at = Some(now.wall);
         self.hurry(now);
     }
 

@@ -32,7 +32,7 @@ pub enum Renew {
 }
 
 /// The policy of a session. The defaults are those of the documentation; all lengths are capped by
-/// [`Policy::MAX_LENGTH`].
+/// [`Policy::MAX_LENGTH`], and pauses are no shorter than [`Policy::MIN_PAUSE`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Policy {
@@ -71,6 +71,16 @@ pub struct Policy {
 impl Policy {
     /// No length of the policy counts for more than this: ten years.
     pub const MAX_LENGTH: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    /// `floor` and every pause count for no less than this: 100 ms. Zero would renew, or fail, without end.
+    pub const MIN_PAUSE: Duration = Duration::from_millis(100);
+
+    pub(super) fn floor(&self) -> Duration {
+        self.floor.clamp(Self::MIN_PAUSE, Self::MAX_LENGTH)
+    }
+
+    pub(super) fn hold(&self) -> Duration {
+        self.hold.clamp(Self::MIN_PAUSE, Self::MAX_LENGTH)
+    }
 }
 
 impl Default for Policy {

@@ -10,7 +10,7 @@ use core::mem::discriminant;
 
 use super::attempt::Attempt;
 use super::effect::{AttemptId, LoadTicket, LockTicket, RefreshTicket, RevokeTicket, SaveTicket};
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::keep::Unsaved;
 use super::ledger::{Ledger, Step};
 use super::outcome::Failure;
@@ -209,9 +209,10 @@ impl Machine {
         print_option(print, cooling.map(|pause| &pause.failure), |failure, print| {
             print.failure(failure);
         });
-        print.put(self.skip_back_off);
-        print_option(print, self.refused.as_deref(), |tokens, print| {
-            print.tokens(tokens)
+        print.put(self.retried_at.is_some());
+        print_option(print, self.refused.as_deref(), |refused, print| {
+            print.tokens(&refused.tokens);
+            print.put(refused.after_loss);
         });
         let window = self.config.policy.rejection_window;
         let rejections = self.rejections.iter();
@@ -228,11 +229,12 @@ impl Machine {
             print.attempt(sign_out);
         }
         print.put(self.signing_out.len());
-        for sign_out in &self.signing_out {
+        for sign_out in self.signing_out.iter() {
             print.attempt(Some(sign_out.attempt));
             print.put((sign_out.landed, sign_out.revocation));
         }
-        print.put(self.looking.map(|(_, writes)| writes == self.writes));
+        let looking = self.looking.as_ref();
+        print.put(looking.map(|look| (look.writes == self.writes, look.again)));
         print.put(self.closed);
     }
 
@@ -245,7 +247,6 @@ impl Machine {
                 Phase::Marking(base)
                 | Phase::Refreshing(base)
                 | Phase::Rereading(base, _)
-                | Phase::Yielding(base, _)
                 | Phase::Burying(base)
                 | Phase::Doubting(base) => base.version,
                 Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => {
@@ -289,7 +290,10 @@ impl Machine {
             Lane::Ledger => self.ledger.as_ref().is_some_and(
                 |ledger| matches!(ledger.step, Step::Loading(serial) if serial == ticket.serial),
             ),
-            Lane::Look => self.looking.is_some_and(|(serial, _)| serial == ticket.serial),
+            Lane::Look => self
+                .looking
+                .as_ref()
+                .is_some_and(|look| look.serial == ticket.serial),
         }
     }
 
@@ -333,7 +337,7 @@ impl Attempt {
 impl Flight {
     fn print(&self, print: &mut Print) {
         print_option(print, self.attempt.as_ref(), Attempt::print);
-        print.put((self.orphan, self.retried, self.reloads));
+        print.put((self.orphan, self.revoked_by_sign_out, self.retried, self.reloads));
         let leased = self
             .held
             .map(|held| held.lease_until.map(|until| until > print.now.mono));
@@ -342,12 +346,13 @@ impl Flight {
         print.put(discriminant(&self.phase));
         match &self.phase {
             Phase::Opening | Phase::Locking | Phase::Loading => {}
-            Phase::LockLost(cause) => print.put(cause),
+            Phase::LastLook(Lost::Lock(cause)) => print.put(cause),
+            Phase::LastLook(Lost::Refresh(failure)) | Phase::Yielding(failure) => print.failure(failure),
             Phase::WaitingOut(until) => print.ahead(*until),
             Phase::Marking(base) | Phase::Refreshing(base) | Phase::Burying(base) | Phase::Doubting(base) => {
                 base.print(print)
             }
-            Phase::Rereading(base, done) | Phase::Yielding(base, done) => {
+            Phase::Rereading(base, done) => {
                 base.print(print);
                 done.print(print);
             }

@@ -4,14 +4,13 @@
 //! out of the machine, and puts it back in its next phase or ends it.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 use super::attempt::Attempt;
 use super::effect::{Effect, LockResult, LockTicket, Save, StoreFailed, Swap};
 use super::keep::Unsaved;
 use super::mutation::mutated;
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
-use super::refresh::{Base, Yield};
+use super::refresh::{Base, Refused, Yield};
 use super::{Lane, Machine, Status};
 use crate::{MonoTime, Now, SessionId, State, Stored, TokenSet, Version};
 
@@ -29,6 +28,8 @@ pub(super) struct Flight {
     pub(super) cause: Cause,
     /// Its session ended: it goes on only to answer its tickets and to give the lock back.
     pub(super) orphan: bool,
+    /// A sign-out revokes its new set together with the rest of the session.
+    pub(super) revoked_by_sign_out: bool,
     pub(super) held: Option<Held>,
     /// This lost answer was already followed by a retry.
     pub(super) retried: bool,
@@ -55,8 +56,8 @@ pub(super) enum Phase {
     Opening,
     /// Waiting for the lock.
     Locking,
-    /// Reading without the lock, because it was not to be had.
-    LockLost(TransientCause),
+    /// Reading, although no request can be sent: what stands there may serve.
+    LastLook(Lost),
     /// Reading under the lock.
     Loading,
     /// Another holder's mark may still be at work; its lease outlived it.
@@ -68,7 +69,7 @@ pub(super) enum Phase {
     /// Reading again after an answer was lost.
     Rereading(Base, Yield),
     /// Writing what a failed refresh leaves behind.
-    Yielding(Base, Yield),
+    Yielding(Failure),
     /// Writing the tombstone of a grant that the server says is dead.
     Burying(Base),
     /// Reading whether a tombstone that could not be written may be believed.
@@ -81,6 +82,16 @@ pub(super) enum Phase {
     Unsaved(Unsaved, MonoTime),
 }
 
+/// Why a flight can send no request any more.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) enum Lost {
+    /// The lock was not to be had.
+    Lock(TransientCause),
+    /// A refresh failed, and the record moved on before that could be written down.
+    Refresh(Failure),
+}
+
 impl Flight {
     pub(super) fn has_unsaved(&self) -> bool {
         matches!(
@@ -89,12 +100,10 @@ impl Flight {
         )
     }
 
-    /// The newest set of the session, if it is known here but not in the store.
-    pub(super) fn unsaved_set(&self) -> Option<(u64, &Arc<TokenSet>)> {
+    /// The newest set of a session, if it is known here but not in the store.
+    pub(super) fn unsaved_set(&self) -> Option<&Unsaved> {
         match &self.phase {
-            Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => {
-                Some((unsaved.set, &unsaved.tokens))
-            }
+            Phase::Saving(unsaved) | Phase::Resolving(unsaved) | Phase::Unsaved(unsaved, _) => Some(unsaved),
             _ => None,
         }
     }
@@ -107,11 +116,17 @@ impl Flight {
         }
     }
 
+    /// Counts a read that a change of the record made necessary. False if there have been too many.
+    pub(super) fn may_reload(&mut self) -> bool {
+        self.reloads = self.reloads.saturating_add(1);
+        self.reloads <= MAX_RELOADS
+    }
+
     /// Whether the refresh token may be on its way, or the record about to be written, so that a hint must wait.
     pub(super) fn is_committed(&self) -> bool {
         !matches!(
             self.phase,
-            Phase::Opening | Phase::Locking | Phase::LockLost(_) | Phase::WaitingOut(..)
+            Phase::Opening | Phase::Locking | Phase::LastLook(_) | Phase::WaitingOut(..)
         )
     }
 }
@@ -123,6 +138,7 @@ impl Machine {
             attempt,
             cause,
             orphan: false,
+            revoked_by_sign_out: false,
             held: None,
             retried: false,
             reloads: 0,
@@ -202,6 +218,14 @@ impl Machine {
         self.end_flight(now, flight, Outcome::Failed(failure));
     }
 
+    /// Ends a flight that could not send a request, and found nothing that serves.
+    pub(super) fn give_up(&mut self, now: Now, flight: Box<Flight>, lost: Lost) {
+        match lost {
+            Lost::Lock(cause) => self.fail_store(now, flight, cause),
+            Lost::Refresh(failure) => self.end_flight(now, flight, Outcome::Failed(failure)),
+        }
+    }
+
     pub(super) fn fail_store(&mut self, now: Now, flight: Box<Flight>, cause: TransientCause) {
         let failure = self.store_failure(now, cause);
         self.end_flight(now, flight, Outcome::Failed(failure));
@@ -231,7 +255,7 @@ impl Machine {
             // A hint or a sign-out settled everything while the lock was awaited.
             _ if flight.attempt.is_none() => self.land(now, &mut flight),
             None => self.fly_load(flight, Phase::Loading),
-            Some(cause) => self.fly_load(flight, Phase::LockLost(cause)),
+            Some(cause) => self.fly_load(flight, Phase::LastLook(Lost::Lock(cause))),
         }
     }
 
@@ -261,7 +285,10 @@ impl Machine {
             (Phase::Doubting(base), result) => self.doubt(now, flight, base, result),
             _ if flight.attempt.is_none() => self.land(now, &mut flight),
             (Phase::Opening, Ok(stored)) => self.open(now, flight, stored),
-            (Phase::LockLost(cause), Ok(stored)) => self.take_stock(now, flight, stored, Some(cause)),
+            (Phase::LastLook(lost), Ok(stored)) => self.take_stock(now, flight, stored, Some(lost)),
+            (Phase::LastLook(Lost::Refresh(failure)), Err(StoreFailed)) => {
+                self.end_flight(now, flight, Outcome::Failed(failure));
+            }
             (_, Ok(stored)) => self.take_stock(now, flight, stored, None),
             (_, Err(StoreFailed)) => self.fail_store(now, flight, TransientCause::StoreUnreadable),
         }
@@ -278,7 +305,7 @@ impl Machine {
             Phase::Saving(unsaved) => self.kept(now, flight, unsaved, result),
             _ if flight.orphan => self.orphan_lands(now, flight),
             Phase::Marking(base) => self.marked(now, flight, base, result),
-            Phase::Yielding(base, done) => self.yielded(now, flight, base, done, result),
+            Phase::Yielding(failure) => self.yielded(now, flight, failure, result),
             Phase::Burying(base) => self.buried(now, flight, base, result),
             phase => {
                 // No other phase writes.
@@ -290,8 +317,7 @@ impl Machine {
 
     /// Reads the record again because it changed under the lock, a bounded number of times.
     pub(super) fn look_again(&mut self, now: Now, mut flight: Box<Flight>) {
-        flight.reloads += 1;
-        if flight.reloads > MAX_RELOADS {
+        if !flight.may_reload() {
             return self.fail_store(now, flight, TransientCause::StoreContended);
         }
         self.fly_load(flight, Phase::Loading);
@@ -310,7 +336,7 @@ impl Machine {
         }
         let Some(Stored { record, .. }) = stored else {
             self.never_signed_in(now);
-            if self.starts_itself() {
+            if self.may_start() {
                 return self.take_lock(flight);
             }
             let failure = self.not_signed_in();
@@ -323,7 +349,7 @@ impl Machine {
                 self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(*reason)));
             }
             State::Live { tokens, .. } if self.is_over(record.session, tokens) => {
-                self.next_look = now.mono.after(self.config.policy.floor);
+                self.next_look = now.mono.after(self.config.policy.floor());
                 let failure = self.not_signed_in();
                 self.end_flight(now, flight, Outcome::Failed(failure));
             }
@@ -346,13 +372,18 @@ impl Machine {
 
     /// Whether the server refused this refresh token for good.
     pub(super) fn is_refused(&self, tokens: &TokenSet) -> bool {
-        match (&self.refused, &tokens.refresh_token) {
-            (Some(refused), Some(token)) => refused
-                .refresh_token
-                .as_ref()
-                .is_some_and(|refused| refused.same_as(token)),
+        self.refused(tokens).is_some()
+    }
+
+    /// What is known of the refusal of this refresh token.
+    pub(super) fn refused(&self, tokens: &TokenSet) -> Option<&Refused> {
+        let is_this = |refused: &&Refused| match (&refused.tokens.refresh_token, &tokens.refresh_token) {
+            (Some(refused), Some(token)) => refused.same_as(token),
+            // Where the transport brings it, the set stands for the token that went with it.
+            (None, None) => refused.tokens.access_token.same_as(&tokens.access_token),
             _ => false,
-        }
+        };
+        self.refused.as_deref().filter(is_this)
     }
 
     pub(super) fn was_waited_for(flight: &Flight, version: Version) -> bool {

@@ -68,6 +68,8 @@ impl Machine {
     fn kept_as(&mut self, now: Now, mut flight: Box<Flight>, mut unsaved: Unsaved, version: Version) {
         if unsaved.published {
             self.notify(Event::StoreRecovered);
+            // The steps counted since were the store's. A failure of the server still holds its pause.
+            self.failures = u32::from(self.cooling(now).is_some());
         } else {
             self.publish_renewed(now, &mut flight, &mut unsaved);
         }
@@ -150,7 +152,7 @@ impl Machine {
             State::Ended(EndReason::GrantDead { .. }) if record.set < unsaved.set => {
                 // Somebody presented the token that we had spent for this set, and believed the answer.
                 unsaved.expected = Some(version);
-                self.keep(now, flight, unsaved);
+                self.keep_again(now, flight, unsaved);
             }
             State::Ended(reason) => self.lost_session(now, flight, unsaved, reason),
             State::Live { tokens, .. } => {
@@ -160,7 +162,7 @@ impl Machine {
                 if record.set < unsaved.set {
                     // Only the mark or the pause changed.
                     unsaved.expected = Some(version);
-                    return self.keep(now, flight, unsaved);
+                    return self.keep_again(now, flight, unsaved);
                 }
                 if mutated!(self, RevokeSuperseded) {
                     self.revoke(unsaved.tokens, None);
@@ -183,6 +185,15 @@ impl Machine {
                     },
                 );
             }
+        }
+    }
+
+    /// Writes over what was found, now or, if that went on for too long, after a pause.
+    fn keep_again(&mut self, now: Now, mut flight: Box<Flight>, unsaved: Unsaved) {
+        if flight.may_reload() {
+            self.keep(now, flight, unsaved);
+        } else {
+            self.keep_unsaved(now, flight, unsaved);
         }
     }
 

@@ -89,6 +89,8 @@ pub(super) struct Ending {
     pub(super) attempt: Option<AttemptId>,
     pub(super) reason: EndReason,
     pub(super) targets: Vec<Target>,
+    /// The application was told that the store could not keep it.
+    pub(super) failed: bool,
 }
 
 /// One session to bury.
@@ -193,10 +195,23 @@ impl Machine {
             attempt: None,
             reason,
             targets,
+            failed: true,
         });
         if matches!(ledger.step, Step::Idle) {
             ledger.step = Step::Waiting(until);
         }
+    }
+
+    /// A set of a session that was signed out here landed after the sign-out had found nothing to bury.
+    pub(super) fn bury_landed(&mut self, session: SessionId, set: u64, tokens: Arc<TokenSet>) {
+        let targets = alloc::vec![Target::new(Some(session), set, Some(tokens))];
+        self.ledger.get_or_insert_default().endings.push(Ending {
+            attempt: None,
+            reason: EndReason::SignOut,
+            targets,
+            failed: false,
+        });
+        self.drive_ledger();
     }
 
     /// The pause after a failure is over.
@@ -235,7 +250,7 @@ impl Machine {
     }
 
     /// Decides what the newest commands want of what stands in the store.
-    fn write_ledger(&mut self, now: Now, stored: Option<Stored>) {
+    fn write_ledger(&mut self, now: Now, mut stored: Option<Stored>) {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
@@ -243,9 +258,8 @@ impl Machine {
             if sign_in.unpublished().is_some() && sign_in.seen.is_none() {
                 sign_in.seen = Some(stored.as_ref().map(|stored| stored.version));
             }
-            let session = stored.as_ref().map(|stored| stored.record.session);
-            if session == Some(sign_in.session) {
-                return self.sign_in_landed(now, ledger, stored);
+            if let Some(landed) = stored.take_if(|stored| stored.record.session == sign_in.session) {
+                return self.sign_in_landed(now, ledger, landed);
             }
             if self.may_overwrite(sign_in, stored.as_ref()) {
                 let record = Record {
@@ -374,11 +388,11 @@ impl Machine {
     }
 
     /// The record of our sign-in was found in the store: a write that reported failure had landed.
-    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<Stored>) {
-        let ended = stored.and_then(|stored| match stored.record.state {
+    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Stored) {
+        let ended = match stored.record.state {
             State::Ended(reason) => Some(reason),
             State::Live { .. } => None,
-        });
+        };
         match ended {
             None => self.publish_sign_in(now, &mut ledger, true),
             Some(reason) => {
@@ -390,6 +404,8 @@ impl Machine {
             }
         }
         self.endings_landed(ledger, ended.is_none());
+        // Another holder may have found it first, and renewed it.
+        self.weigh(now, stored);
     }
 
     /// While our sign-in could not be stored, another one was: it stands.
@@ -447,7 +463,8 @@ impl Machine {
             }
             match ending.attempt {
                 Some(attempt) => self.sign_out_landed(attempt, true),
-                None => self.notify(Event::StoreRecovered),
+                None if ending.failed => self.notify(Event::StoreRecovered),
+                None => {}
             }
         }
         if ledger.sign_in.is_some() {
@@ -473,6 +490,7 @@ impl Machine {
             let Some(attempt) = ending.attempt.take() else {
                 continue;
             };
+            ending.failed = true;
             self.notify(Event::StoreFailed {
                 what: Unkept::Tombstone,
             });

@@ -31,7 +31,6 @@ mod timer;
 mod timing;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 pub use config::{Config, GrantKind, Policy, Renew};
 pub use demand::{Demand, Demanded, Stamp};
@@ -41,13 +40,15 @@ pub use effect::{
 };
 pub use outcome::{Cause, Event, Failure, Outcome, TransientCause, Unkept};
 
-use crate::{MonoTime, Now, SessionId, Stored, TokenSet, Version};
+use crate::{MonoTime, Now, SessionId, Stored, Version, WallTime};
+use adopt::Look;
 use attempt::{Attempt, Cooldown};
 use effect::Lane;
 use flight::Flight;
 use lean::Lean;
 use ledger::Ledger;
 use publish::Published;
+use refresh::Refused;
 use revoke::{Revoking, SigningOut};
 use timing::Spread;
 
@@ -92,18 +93,16 @@ pub struct Machine {
     failures: u32,
     /// The record whose pause this holder keeps, and since when.
     back_off_seen: Option<(Version, MonoTime)>,
-    /// The application said that something changed: the next pause found in the record is not kept.
-    skip_back_off: bool,
-    /// A set whose refresh token was refused for good while the store could not confirm it.
-    refused: Option<Arc<TokenSet>>,
+    /// When the application said that something changed: the next pause found is not kept, if it began before.
+    retried_at: Option<WallTime>,
+    refused: Option<Box<Refused>>,
     /// When refusals caused renewals, within the window.
     rejections: Lean<MonoTime>,
     /// While signed out, the store is not read again before this.
     next_look: MonoTime,
     revoking: Lean<Revoking>,
     signing_out: Lean<SigningOut>,
-    /// The ticket of a look at the store beside flight and ledger, and the writes seen when it began.
-    looking: Option<(u32, u32)>,
+    looking: Option<Look>,
     /// Writes, by anybody, that became known; tells a look that was overtaken.
     writes: u32,
     closed: bool,
@@ -135,7 +134,7 @@ impl Machine {
             cooldown: None,
             failures: 0,
             back_off_seen: None,
-            skip_back_off: false,
+            retried_at: None,
             refused: None,
             rejections: Lean::new(),
             next_look: MonoTime::default(),

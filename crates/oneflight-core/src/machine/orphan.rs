@@ -6,6 +6,7 @@ use super::Machine;
 use super::effect::{StoreFailed, Swap};
 use super::flight::{Flight, Phase};
 use super::keep::Unsaved;
+use super::ledger::Ledger;
 use super::outcome::Outcome;
 use crate::Now;
 
@@ -24,7 +25,7 @@ impl Machine {
         match flight.phase {
             Phase::Unsaved(unsaved, _) => {
                 flight.phase = Phase::Opening;
-                self.drop_unsaved(unsaved);
+                self.drop_unsaved(&flight, unsaved);
                 self.land(now, &mut flight);
             }
             Phase::WaitingOut(..) => self.land(now, &mut flight),
@@ -32,20 +33,16 @@ impl Machine {
         }
     }
 
-    /// A set of a session that ended. A sign-out of ours revokes it together with the rest.
-    fn drop_unsaved(&mut self, unsaved: Unsaved) {
-        let ends = self
-            .ledger
-            .as_ref()
-            .is_some_and(|ledger| ledger.ends(unsaved.session));
-        if !ends {
+    /// The set of a session that ended before it was stored is late. A sign-out of ours revokes it with the rest.
+    fn drop_unsaved(&mut self, flight: &Flight, unsaved: Unsaved) {
+        if !flight.revoked_by_sign_out {
             self.revoke_late(unsaved.tokens, false);
         }
     }
 
     pub(super) fn orphan_lands(&mut self, now: Now, mut flight: Box<Flight>) {
         if let Phase::Resolving(unsaved) = core::mem::replace(&mut flight.phase, Phase::Opening) {
-            self.revoke_late(unsaved.tokens, false);
+            self.drop_unsaved(&flight, unsaved);
         }
         self.land(now, &mut flight);
     }
@@ -59,8 +56,11 @@ impl Machine {
         unsaved: Unsaved,
         result: Result<Swap, StoreFailed>,
     ) {
+        let ends = |ledger: &Ledger| ledger.ends(unsaved.session);
         if !matches!(result, Ok(Swap::Written(_))) {
-            self.revoke_late(unsaved.tokens, false);
+            self.drop_unsaved(&flight, unsaved);
+        } else if self.is_ended(unsaved.session) && !self.ledger.as_deref().is_some_and(ends) {
+            self.bury_landed(unsaved.session, unsaved.set, unsaved.tokens);
         }
         self.land(now, &mut flight);
     }

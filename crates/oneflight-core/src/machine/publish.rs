@@ -82,18 +82,22 @@ impl Machine {
     /// it holds itself.
     pub(super) fn end_session(&mut self, now: Now, reason: EndReason) {
         let was_in = self.published.take().is_some();
+        let was_out = !was_in && matches!(self.status, Status::SignedOut(_));
+        // A session ends once, for the first reason. Only the application's own word goes over it.
         let status = Status::SignedOut(reason);
-        if was_in || self.status != status {
+        if self.status != status && (!was_out || reason == EndReason::SignOut) {
             self.generation += 1;
             self.status = status;
             let snapshot = self.snapshot();
             self.push(Effect::Publish(snapshot));
+        }
+        if !was_out {
             self.notify(Event::SignedOut { reason });
         }
         self.cooldown = None;
         self.failures = 0;
         self.rejections.clear();
-        self.next_look = now.mono.after(self.config.policy.floor);
+        self.next_look = now.mono.after(self.config.policy.floor());
         self.orphan(now, &Outcome::Failed(Failure::SignedOut(reason)));
     }
 
@@ -104,7 +108,7 @@ impl Machine {
             let snapshot = self.snapshot();
             self.push(Effect::Publish(snapshot));
         }
-        self.next_look = now.mono.after(self.config.policy.floor);
+        self.next_look = now.mono.after(self.config.policy.floor());
     }
 
     /// What a caller is told while nobody is signed in.
@@ -113,6 +117,11 @@ impl Machine {
             Status::SignedOut(reason) => Failure::SignedOut(reason),
             _ => Failure::NeverSignedIn,
         }
+    }
+
+    /// Whether this session was signed out here.
+    pub(super) fn is_ended(&self, session: SessionId) -> bool {
+        self.ended.contains(&session)
     }
 
     pub(super) fn remember_ended(&mut self, session: SessionId) {

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Machine;
 use super::effect::{Effect, Refresh, RefreshTicket, Save, StoreFailed, Swap};
-use super::flight::{Flight, Phase};
+use super::flight::{Flight, Lost, Phase};
 use super::keep::Unsaved;
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, TransientCause, Unkept};
@@ -39,7 +39,7 @@ pub(super) struct Yield {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) enum YieldCause {
-    /// Surely not processed: the mark goes.
+    /// Surely not processed: the mark goes, unless an earlier request left one.
     NotProcessed(NotProcessedCause),
     /// Perhaps processed: the mark stays.
     AnswerLost(LossCause),
@@ -47,6 +47,15 @@ pub(super) enum YieldCause {
     Configuration(Setting, Option<ErrorCode>),
     /// The lease is too short for a request: nothing was sent.
     LeaseTooShort,
+}
+
+/// A set whose refresh token was refused for good while the store could not confirm it.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Refused {
+    pub(super) tokens: Arc<TokenSet>,
+    /// An answer had been lost before.
+    pub(super) after_loss: bool,
 }
 
 impl Base {
@@ -230,7 +239,10 @@ impl Machine {
             return self.fail_flight(now, flight, failure);
         };
         let (failure, back_off) = self.failure_of(now, &done, base.back_off);
-        let mark = matches!(done.cause, YieldCause::AnswerLost(_)).then_some(Mark {
+        // What happened to this request says nothing about one before it whose answer was lost.
+        let uncertain =
+            matches!(done.cause, YieldCause::AnswerLost(_)) || base.carried_mark || flight.retried;
+        let mark = (uncertain && !self.starts_itself()).then_some(Mark {
             holder: self.config.holder,
             at: now.wall,
         });
@@ -240,14 +252,14 @@ impl Machine {
             back_off,
         });
         // The pause holds here from now on, whether or not it can be shared.
-        self.cool_down(failure);
+        let failure = self.cool_down(failure);
         self.fly_save(
             flight,
             Save {
                 expected: base.version,
                 record,
             },
-            Phase::Yielding(base, done),
+            Phase::Yielding(failure),
         );
     }
 
@@ -255,12 +267,12 @@ impl Machine {
         &mut self,
         now: Now,
         flight: Box<Flight>,
-        base: Base,
-        done: Yield,
+        failure: Failure,
         result: Result<Swap, StoreFailed>,
     ) {
         match result {
-            Ok(Swap::Conflict) => return self.look_again(now, flight),
+            // What stands there may serve. If it does not, the failure stands: its pause has begun.
+            Ok(Swap::Conflict) => return self.fly_load(flight, Phase::LastLook(Lost::Refresh(failure))),
             Ok(Swap::Written(version)) => {
                 self.back_off_seen = Some((version, now.mono));
                 self.push(Effect::Announce(version));
@@ -268,16 +280,12 @@ impl Machine {
             // The mark stays behind, and costs at most a retry.
             Err(StoreFailed) => {}
         }
-        let failure = match self.cooling(now) {
-            Some(failure) => failure.clone(),
-            None => self.failure_of(now, &done, base.back_off).0,
-        };
         self.end_flight(now, flight, Outcome::Failed(failure));
     }
 
     /// What the waiters are told, and the pause that all holders keep.
     fn failure_of(&mut self, now: Now, done: &Yield, stored: Option<BackOff>) -> (Failure, Option<BackOff>) {
-        let hold = now.mono.after(self.config.policy.hold);
+        let hold = now.mono.after(self.config.policy.hold());
         let cause = match &done.cause {
             YieldCause::Interaction(code) => {
                 return (
@@ -298,7 +306,10 @@ impl Machine {
             }
             YieldCause::NotProcessed(cause) => TransientCause::NotProcessed(*cause),
             YieldCause::AnswerLost(cause) => TransientCause::AnswerLost(*cause),
-            YieldCause::LeaseTooShort => TransientCause::LockFailed,
+            YieldCause::LeaseTooShort => {
+                // Ours alone: no other holder has to pause for it.
+                return (self.store_failure(now, TransientCause::LockFailed), stored);
+            }
         };
         let (back_off, retry_at) = self.back_off(now, stored, done.retry_after);
         (Failure::Transient { cause, retry_at }, Some(back_off))
@@ -307,7 +318,7 @@ impl Machine {
     /// The server says that the grant is dead. Believed once a tombstone stands over the very version whose token it
     /// refused.
     pub(super) fn bury(&mut self, now: Now, flight: Box<Flight>, base: Base) {
-        let reason = Self::dead(&flight, &base);
+        let reason = self.dead(&flight, &base);
         if mutated!(self, BelieveInvalidGrant) {
             self.end_session(now, reason);
             return self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(reason)));
@@ -323,10 +334,20 @@ impl Machine {
         );
     }
 
-    fn dead(flight: &Flight, base: &Base) -> EndReason {
-        EndReason::GrantDead {
-            after_loss: base.carried_mark || flight.retried,
-        }
+    /// Why the grant is dead: what was known when the token was refused, not what a later attempt finds.
+    fn dead(&self, flight: &Flight, base: &Base) -> EndReason {
+        let refused = base.tokens.as_ref().and_then(|tokens| self.refused(tokens));
+        let after_loss = refused.map_or(base.carried_mark || flight.retried, |refused| refused.after_loss);
+        EndReason::GrantDead { after_loss }
+    }
+
+    /// Remembers that the server refused this set's refresh token for good, until it can be believed.
+    fn remember_refused(&mut self, flight: &Flight, base: &Base) {
+        let after_loss = self.dead(flight, base) == EndReason::GrantDead { after_loss: true };
+        self.refused = base
+            .tokens
+            .clone()
+            .map(|tokens| Box::new(Refused { tokens, after_loss }));
     }
 
     pub(super) fn buried(
@@ -339,13 +360,13 @@ impl Machine {
         match result {
             Ok(Swap::Written(version)) => {
                 self.push(Effect::Announce(version));
-                let reason = Self::dead(&flight, &base);
+                let reason = self.dead(&flight, &base);
                 self.end_session(now, reason);
                 self.end_flight(now, flight, Outcome::Failed(Failure::SignedOut(reason)));
             }
             Ok(Swap::Conflict) => {
                 // Whatever stands there now was not refused, unless it is the same token under another mark.
-                self.refused = base.tokens;
+                self.remember_refused(&flight, &base);
                 self.look_again(now, flight);
             }
             Err(StoreFailed) => self.fly_load(flight, Phase::Doubting(base)),
@@ -360,11 +381,11 @@ impl Machine {
         base: Base,
         result: Result<Option<Stored>, StoreFailed>,
     ) {
-        self.refused = base.tokens.clone();
+        self.remember_refused(&flight, &base);
         match result {
             Err(StoreFailed) => self.fail_store(now, flight, TransientCause::StoreUnreadable),
             Ok(Some(stored)) if Some(stored.version) == base.version => {
-                let reason = Self::dead(&flight, &base);
+                let reason = self.dead(&flight, &base);
                 self.notify(Event::StoreFailed {
                     what: Unkept::Tombstone,
                 });

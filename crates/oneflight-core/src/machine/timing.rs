@@ -24,14 +24,15 @@ impl Timing {
         let start = tokens.received_at.min(now);
         // A set that is born expired is sent all the same for a moment: the API knows better than a lifetime of
         // zero, and asking again at once would loop.
-        let lifetime = lifetime.min(Policy::MAX_LENGTH).max(policy.floor);
+        let floor = policy.floor();
+        let lifetime = lifetime.min(Policy::MAX_LENGTH).max(floor);
         let usable_until = start.after(lifetime);
         let renew_at = (policy.renew != Renew::Off).then(|| {
             let factor = part(policy.renew_factor) * (1.0 - part(policy.renew_jitter) * spread);
             start
                 .after(lifetime.mul_f32(part(factor)))
                 .min(usable_until.before(policy.leeway))
-                .max(start.after(policy.floor))
+                .max(start.after(floor))
         });
         Self {
             usable_until: Some(usable_until),
@@ -72,7 +73,9 @@ pub(super) fn pause(policy: &Policy, step: u32, retry_after: Option<Duration>, s
             .min(policy.back_off_cap)
             .mul_f32(0.5 + 0.5 * part(spread)),
     };
-    let length = length.min(policy.back_off_cap.min(Policy::MAX_LENGTH));
+    let length = length
+        .min(policy.back_off_cap)
+        .clamp(Policy::MIN_PAUSE, Policy::MAX_LENGTH);
     // Clocks count milliseconds: a part of one would still be left when the time to retry has come.
     Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }

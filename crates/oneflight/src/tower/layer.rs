@@ -38,6 +38,10 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// retries or limits time, if each try is to count for itself. While a request waits for a token, the readiness of the
 /// service below is held.
 ///
+/// A layer that follows redirects makes a new request of each hop, and not all of them hand the extensions on (tower-http
+/// 0.6 does not): then a session chosen per request, an [`OptOut`] or a [`NoReplay`](crate::intercept::NoReplay) counts
+/// for the first hop only.
+///
 /// # Examples
 /// ```
 /// use http::{Request, Response};

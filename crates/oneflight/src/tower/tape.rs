@@ -112,25 +112,18 @@ impl<B: Body> Tape<B> {
     /// waited for is a stream.
     pub(super) fn rewind(&self) -> Result<Rewound, UnreplayedReason> {
         let mut reel = self.reel();
-        // Polled in the name of the first sending, which may be waiting for the body at this moment.
+        // In the name of the first sending: if that waits for the body, it is still the one to be woken.
         let waker = reel.waker.clone();
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        let before = reel.pieces.len();
         while !reel.ended && !reel.too_long && reel.poll_more(&mut cx).is_ready() {}
-        let pieces = if reel.too_long {
-            Err(UnreplayedReason::BodyTooLong)
-        } else if reel.ended && !reel.failed {
-            Ok(reel.pieces.clone())
-        } else {
-            Err(UnreplayedReason::BodyIsAStream)
-        };
-        let moved = reel.ended || reel.pieces.len() > before;
-        drop(reel);
-        if let Some(waker) = waker.filter(|_| moved) {
-            waker.wake();
+        if reel.too_long {
+            return Err(UnreplayedReason::BodyTooLong);
+        }
+        if reel.failed || !reel.ended {
+            return Err(UnreplayedReason::BodyIsAStream);
         }
         Ok(Rewound {
-            pieces: pieces?.into_iter(),
+            pieces: reel.pieces.clone().into_iter(),
             original: self.original,
         })
     }
