@@ -11,6 +11,7 @@
 mod act;
 mod action;
 mod check;
+mod found;
 mod holder;
 mod mutants;
 mod print;

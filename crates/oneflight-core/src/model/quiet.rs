@@ -96,7 +96,7 @@ impl World {
     }
 
     /// Lets everything under way come to its end, with nothing going wrong.
-    fn rest(&mut self) -> Checked {
+    pub(super) fn rest(&mut self) -> Checked {
         for _ in 0..MAX_STEPS {
             if self.is_quiet() {
                 return self.check_quiet();

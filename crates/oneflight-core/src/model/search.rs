@@ -200,10 +200,14 @@ pub(super) fn shortest(rules: &Rules, most_states: usize) -> Result<Searched, Fo
 
 /// Tells a trace step by step, for whoever has to understand it.
 pub(super) fn tell(rules: &Rules, found: &Found) -> String {
+    tell_trace(rules, found.promise, &found.trace)
+}
+
+pub(super) fn tell_trace(rules: &Rules, promise: &str, trace: &[Action]) -> String {
     let mut text = String::new();
     let mut world = World::new(&Rc::new(rules.clone()));
-    let _ = writeln!(text, "{}: {}", rules.name, found.promise);
-    for action in &found.trace {
+    let _ = writeln!(text, "{}: {}", rules.name, promise);
+    for action in trace {
         let result = world.act(*action);
         let _ = write!(
             text,

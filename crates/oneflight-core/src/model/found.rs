@@ -1,0 +1,65 @@
+//! What searches found, each as the shortest way there.
+
+use alloc::rc::Rc;
+
+use super::action::Action::{self, Demand, Go, SignIn, SignOut};
+use super::action::How::Well;
+use super::action::Want;
+use super::rules::{Budget, Rules};
+use super::search;
+use super::world::World;
+
+/// Whatever a trace needs.
+const PLENTY: Budget = Budget {
+    sign_ins: 9,
+    sign_outs: 9,
+    demands: 9,
+    ages: 9,
+    crashes: 9,
+    losses: 9,
+    throttles: 9,
+    store_faults: 9,
+    lock_faults: 9,
+    revoke_faults: 9,
+    kills: 9,
+    lost_leases: 9,
+    hints: 9,
+};
+
+/// Goes this way once more, then lets everything come to rest.
+fn replay(name: &'static str, trace: &[Action]) {
+    let rules = Rules::new(name).with(|rules| rules.budget = PLENTY);
+    let mut world = World::new(&Rc::new(rules.clone()));
+    let mut gone = alloc::vec::Vec::new();
+    for action in trace {
+        gone.push(*action);
+        if let Err(violation) = world.act(*action) {
+            panic!("{}", search::tell_trace(&rules, violation.0, &gone));
+        }
+    }
+    if let Err(violation) = world.rest() {
+        panic!("{}", search::tell_trace(&rules, violation.0, &gone));
+    }
+}
+
+#[test]
+fn l1_l4_a_sign_out_revokes_its_own_session_and_not_the_one_that_a_sign_in_replaced() {
+    replay(
+        "the unsaved set of the session before",
+        &[
+            Demand(0, Want::Usable),
+            Go(0, 0, Well),
+            Demand(0, Want::Newer),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            // The new set is on its way to the store.
+            SignIn(0),
+            Go(0, 1, Well),
+            Go(0, 1, Well),
+            SignOut(0),
+        ],
+    );
+}
