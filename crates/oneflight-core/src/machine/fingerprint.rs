@@ -425,17 +425,7 @@ impl Ledger {
         print.put(discriminant(&self.step));
         match &self.step {
             Step::Idle | Step::Loading(_) => {}
-            Step::Saving(_, writing) => {
-                print.put(writing.sign_in);
-                print_option(
-                    print,
-                    writing.replaced.as_ref(),
-                    |(session, set, tokens), print| {
-                        print.put((session, set));
-                        print.tokens(tokens);
-                    },
-                );
-            }
+            Step::Saving(_, sign_in) => print.put(sign_in),
             Step::Waiting(until) => print.ahead(*until),
         }
     }

@@ -34,16 +34,9 @@ pub(super) enum Step {
     #[default]
     Idle,
     Loading(u32),
-    Saving(u32, Writing),
+    /// With the sign-in that the write puts there, if it is one.
+    Saving(u32, Option<SessionId>),
     Waiting(MonoTime),
-}
-
-/// What a write on its way will have put there, and whose tokens it replaces.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(super) struct Writing {
-    pub(super) sign_in: Option<SessionId>,
-    pub(super) replaced: Option<(SessionId, u64, Arc<TokenSet>)>,
 }
 
 /// A sign-in that does not stand in the store yet.
@@ -140,21 +133,6 @@ impl Ledger {
             Step::Waiting(until) => Some(until),
             _ => None,
         }
-    }
-
-    /// A sign-out of whichever session stands in the store has found it; one that comes later is not meant. False if
-    /// there is no such sign-out, or no such session.
-    fn narrow(&mut self, record: &Record) -> bool {
-        let open = self
-            .endings
-            .iter_mut()
-            .flat_map(|ending| &mut ending.targets)
-            .filter(|target| target.session.is_none());
-        let live = matches!(record.state, State::Live { .. });
-        open.filter(|_| live)
-            .map(|target| target.session = Some(record.session))
-            .count()
-            > 0
     }
 
     /// Whether this session is on its way to be buried, its newest token to be revoked.
@@ -254,6 +232,7 @@ impl Machine {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
+        self.aim(&mut ledger, stored.as_ref());
         if let Some(sign_in) = &mut ledger.sign_in {
             if sign_in.unpublished().is_some() && sign_in.seen.is_none() {
                 sign_in.seen = Some(stored.as_ref().map(|stored| stored.version));
@@ -271,18 +250,10 @@ impl Machine {
                         back_off: None,
                     },
                 };
-                let writing = Writing {
-                    sign_in: Some(sign_in.session),
-                    replaced: replaced(stored.as_ref()),
-                };
-                return self.put(ledger, stored.map(|stored| stored.version), record, writing);
+                let written = Some(sign_in.session);
+                return self.put(ledger, stored.map(|stored| stored.version), record, written);
             }
             return self.sign_in_overtaken(now, ledger, stored);
-        }
-        if let Some(stored) = &stored
-            && ledger.narrow(&stored.record)
-        {
-            self.remember_ended(stored.record.session);
         }
         let buried = stored.as_ref().and_then(|stored| {
             let mutant = mutated!(self, BlindTombstone);
@@ -301,17 +272,42 @@ impl Machine {
             ))
         });
         match buried {
-            Some((version, record)) => {
-                let writing = Writing {
-                    sign_in: None,
-                    replaced: replaced(stored.as_ref()),
-                };
-                self.put(ledger, Some(version), record, writing);
-            }
+            Some((version, record)) => self.put(ledger, Some(version), record, None),
             None => {
                 let other_lives =
                     stored.is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
                 self.endings_landed(ledger, other_lives);
+            }
+        }
+    }
+
+    /// Learns from the record what is to be ended, and with it revoked. A sign-out that did not know what stood in the
+    /// store ends what stands there now, and nothing that comes later.
+    fn aim(&mut self, ledger: &mut Ledger, stored: Option<&Stored>) {
+        let live = stored.and_then(|stored| match &stored.record.state {
+            State::Live { tokens, .. } => Some((stored.record.session, stored.record.set, tokens)),
+            State::Ended(_) => None,
+        });
+        for ending in &mut ledger.endings {
+            for target in ending
+                .targets
+                .iter_mut()
+                .filter(|target| target.session.is_none())
+            {
+                target.session = live.map(|(session, ..)| session);
+                if let Some(session) = target.session {
+                    self.remember_ended(session);
+                }
+            }
+            ending.targets.retain(|target| target.session.is_some());
+            let Some((session, set, tokens)) = live else {
+                continue;
+            };
+            for target in ending.targets.iter_mut().filter(|target| target.is(session)) {
+                if set > target.set || (set == target.set && !target.revoked) {
+                    target.revoked = false;
+                    (target.set, target.newest) = (set, Some(tokens.clone()));
+                }
             }
         }
     }
@@ -325,9 +321,15 @@ impl Machine {
             || self.ended.contains(&session)
     }
 
-    fn put(&mut self, mut ledger: Box<Ledger>, expected: Option<Version>, record: Record, writing: Writing) {
+    fn put(
+        &mut self,
+        mut ledger: Box<Ledger>,
+        expected: Option<Version>,
+        record: Record,
+        sign_in: Option<SessionId>,
+    ) {
         let serial = self.save(Lane::Ledger, Save { expected, record });
-        ledger.step = Step::Saving(serial, writing);
+        ledger.step = Step::Saving(serial, sign_in);
         self.ledger = Some(ledger);
     }
 
@@ -335,8 +337,8 @@ impl Machine {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
-        let writing = match core::mem::take(&mut ledger.step) {
-            Step::Saving(expected, writing) if expected == serial => writing,
+        let sign_in = match core::mem::take(&mut ledger.step) {
+            Step::Saving(expected, sign_in) if expected == serial => sign_in,
             step => {
                 ledger.step = step;
                 self.ledger = Some(ledger);
@@ -347,7 +349,7 @@ impl Machine {
             Ok(Swap::Written(version)) => {
                 ledger.conflicts = 0;
                 self.push(Effect::Announce(version));
-                self.ledger_written(now, ledger, writing);
+                self.ledger_written(now, ledger, sign_in);
             }
             Ok(Swap::Conflict) if ledger.conflicts < MAX_CONFLICTS => {
                 ledger.conflicts += 1;
@@ -362,16 +364,9 @@ impl Machine {
         }
     }
 
-    fn ledger_written(&mut self, now: Now, mut ledger: Box<Ledger>, writing: Writing) {
+    fn ledger_written(&mut self, now: Now, mut ledger: Box<Ledger>, sign_in: Option<SessionId>) {
         let mut other_lives = false;
-        if let Some((session, set, tokens)) = writing.replaced {
-            for target in ledger.endings.iter_mut().flat_map(|ending| &mut ending.targets) {
-                if target.is(session) && (set > target.set || (set == target.set && !target.revoked)) {
-                    (target.set, target.newest) = (set, Some(tokens.clone()));
-                }
-            }
-        }
-        if let Some(written) = writing.sign_in {
+        if let Some(written) = sign_in {
             if ledger
                 .sign_in
                 .as_ref()
@@ -507,14 +502,5 @@ impl Machine {
         ledger.failures = ledger.failures.saturating_add(1);
         ledger.step = Step::Waiting(now.mono.after(length));
         self.ledger = Some(ledger);
-    }
-}
-
-/// Whose tokens a write over this record replaces.
-fn replaced(stored: Option<&Stored>) -> Option<(SessionId, u64, Arc<TokenSet>)> {
-    let Record { session, set, state } = &stored?.record;
-    match state {
-        State::Live { tokens, .. } => Some((*session, *set, tokens.clone())),
-        State::Ended(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 
 use super::action::Action::{self, Demand, Go, SignIn, SignOut};
-use super::action::How::Well;
+use super::action::How::{FailLanded, Well};
 use super::action::Want;
 use super::rules::{Budget, Rules};
 use super::search;
@@ -60,6 +60,29 @@ fn l1_l4_a_sign_out_revokes_its_own_session_and_not_the_one_that_a_sign_in_repla
             Go(0, 1, Well),
             Go(0, 1, Well),
             SignOut(0),
+        ],
+    );
+}
+
+#[test]
+fn l4_a_sign_out_whose_tombstone_landed_unheard_revokes_the_set_that_it_buried() {
+    replay(
+        "the set that was read",
+        &[
+            Demand(0, Want::Usable),
+            Go(0, 0, Well),
+            Demand(0, Want::Newer),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            SignIn(0),
+            // The new set of the session before lands, but nobody is told of it.
+            Go(0, 0, Well),
+            SignOut(0),
+            Go(0, 0, Well),
+            Go(0, 0, FailLanded),
         ],
     );
 }
