@@ -163,7 +163,7 @@ impl Machine {
                 self.settle(waiting, Outcome::Failed(Failure::Replaced));
             }
         }
-        let sign_in = SigningIn::new(id, session, Arc::new(tokens), replaces);
+        let sign_in = SigningIn::new(id, session, Arc::new(tokens), replaces, self.known);
         self.ledger.get_or_insert_default().sign_in = Some(sign_in);
         self.forgive();
         self.rejections.clear();

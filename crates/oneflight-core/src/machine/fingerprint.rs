@@ -256,7 +256,7 @@ impl Machine {
             });
         }
         if let Some(sign_in) = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref()) {
-            versions.extend(sign_in.seen.flatten());
+            versions.extend(sign_in.seen);
         }
     }
 
@@ -408,8 +408,7 @@ impl Ledger {
             replaces.sort_unstable();
             replaces.dedup();
             print.put(replaces);
-            print.put(sign_in.seen.is_some());
-            print.version(sign_in.seen.flatten());
+            print.version(sign_in.seen);
         });
         print.put(self.endings.len());
         for ending in &self.endings {

@@ -49,8 +49,9 @@ pub(super) struct SigningIn {
     pub(super) tokens: Arc<TokenSet>,
     /// Sessions of this holder that it takes the place of.
     pub(super) replaces: Vec<SessionId>,
-    /// What stood in the store when it began, if it could be read.
-    pub(super) seen: Option<Option<Version>>,
+    /// The version it is to replace: the newest that was read while nobody could see the sign-in yet. `None`: nothing
+    /// could be read.
+    pub(super) seen: Option<Version>,
 }
 
 impl SigningIn {
@@ -59,13 +60,14 @@ impl SigningIn {
         session: SessionId,
         tokens: Arc<TokenSet>,
         replaces: Vec<SessionId>,
+        seen: Option<Version>,
     ) -> Self {
         Self {
             attempt: Some(attempt),
             session,
             tokens,
             replaces,
-            seen: None,
+            seen,
         }
     }
 
@@ -234,8 +236,9 @@ impl Machine {
         };
         self.aim(&mut ledger, stored.as_ref());
         if let Some(sign_in) = &mut ledger.sign_in {
-            if sign_in.unpublished().is_some() && sign_in.seen.is_none() {
-                sign_in.seen = Some(stored.as_ref().map(|stored| stored.version));
+            if let Some(stored) = stored.as_ref().filter(|_| sign_in.unpublished().is_some()) {
+                sign_in.seen = Some(stored.version);
+                sign_in.replaces.push(stored.record.session);
             }
             if let Some(landed) = stored.take_if(|stored| stored.record.session == sign_in.session) {
                 return self.sign_in_landed(now, ledger, landed);
@@ -312,11 +315,13 @@ impl Machine {
         }
     }
 
+    /// Whether a sign-in takes the place of this record. Not if another sign-in came after it; a tombstone is none.
     fn may_overwrite(&self, sign_in: &SigningIn, stored: Option<&Stored>) -> bool {
         let Some(stored) = stored else { return true };
         let session = stored.record.session;
+        let tombstone = matches!(stored.record.state, State::Ended(_));
         sign_in.unpublished().is_some()
-            || sign_in.seen == Some(Some(stored.version))
+            || sign_in.seen.map_or(tombstone, |seen| seen == stored.version)
             || sign_in.replaces.contains(&session)
             || self.ended.contains(&session)
     }

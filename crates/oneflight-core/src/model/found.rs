@@ -2,8 +2,8 @@
 
 use alloc::rc::Rc;
 
-use super::action::Action::{self, Demand, Go, SignIn, SignOut};
-use super::action::How::{FailLanded, Well};
+use super::action::Action::{self, Demand, Go, SignIn, SignOut, Tick, Timeout};
+use super::action::How::{Fail, FailLanded, Well};
 use super::action::Want;
 use super::rules::{Budget, Rules};
 use super::search;
@@ -83,6 +83,41 @@ fn l4_a_sign_out_whose_tombstone_landed_unheard_revokes_the_set_that_it_buried()
             SignOut(0),
             Go(0, 0, Well),
             Go(0, 0, FailLanded),
+        ],
+    );
+}
+
+#[test]
+fn l11_a_sign_in_that_could_not_be_saved_outlives_the_tombstone_of_the_sign_out_before_it() {
+    replay(
+        "the tombstone before the sign-in",
+        &[
+            SignOut(0),
+            Go(0, 0, Well),
+            SignIn(0),
+            // The tombstone lands, and the store is ill.
+            Go(0, 0, FailLanded),
+            Tick,
+            Timeout(0),
+            Go(0, 0, Well),
+        ],
+    );
+}
+
+#[test]
+fn l11_a_sign_in_that_could_not_be_saved_outlives_a_tombstone_that_was_there_before() {
+    replay(
+        "the tombstone of another holder",
+        &[
+            SignOut(0),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            SignIn(1),
+            Go(1, 0, Fail),
+            Tick,
+            Timeout(1),
+            Go(1, 0, Well),
         ],
     );
 }
