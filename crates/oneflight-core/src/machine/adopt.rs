@@ -280,6 +280,11 @@ impl Machine {
         let stale = self.known.is_some_and(|known| version < known);
         let final_word = ours && matches!(record.state, State::Ended(EndReason::SignOut));
         self.learn(version);
+        if let State::Ended(reason) = record.state
+            && self.ends_sign_in(now, record.session, reason)
+        {
+            return;
+        }
         if self.signs_in() || (stale && !final_word) {
             return;
         }

@@ -276,6 +276,10 @@ impl Machine {
             return;
         };
         if flight.orphan {
+            // Nothing for this flight, but perhaps news for the machine.
+            if let Ok(Some(stored)) = result {
+                self.weigh(now, stored);
+            }
             return self.orphan_lands(now, flight);
         }
         match (core::mem::replace(&mut flight.phase, Phase::Opening), result) {

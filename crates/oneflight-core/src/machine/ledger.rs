@@ -354,7 +354,12 @@ impl Machine {
             Ok(Swap::Written(version)) => {
                 ledger.conflicts = 0;
                 self.push(Effect::Announce(version));
+                // What was read meanwhile had to wait for this write.
+                let moved_on = sign_in.is_some() && self.known > Some(version);
                 self.ledger_written(now, ledger, sign_in);
+                if moved_on {
+                    self.reload(now);
+                }
             }
             Ok(Swap::Conflict) if ledger.conflicts < MAX_CONFLICTS => {
                 ledger.conflicts += 1;
@@ -389,23 +394,32 @@ impl Machine {
 
     /// The record of our sign-in was found in the store: a write that reported failure had landed.
     fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Stored) {
-        let ended = match stored.record.state {
-            State::Ended(reason) => Some(reason),
-            State::Live { .. } => None,
-        };
-        match ended {
-            None => self.publish_sign_in(now, &mut ledger, true),
-            Some(reason) => {
-                let attempt = ledger.sign_in.take().and_then(|sign_in| sign_in.attempt);
-                if let Some(attempt) = attempt {
-                    self.settle(attempt, Outcome::Failed(Failure::SignedOut(reason)));
-                }
-                self.end_session(now, reason);
-            }
+        if let State::Ended(reason) = stored.record.state {
+            self.ledger = Some(ledger);
+            self.ends_sign_in(now, stored.record.session, reason);
+            let Some(ledger) = self.ledger.take() else { return };
+            return self.endings_landed(ledger, false);
         }
-        self.endings_landed(ledger, ended.is_none());
+        self.publish_sign_in(now, &mut ledger, true);
+        self.endings_landed(ledger, true);
         // Another holder may have found it first, and renewed it.
         self.weigh(now, stored);
+    }
+
+    /// Ends the sign-in that is on its way to the store, if this tombstone is its own: it had landed, and another
+    /// holder ended it.
+    pub(super) fn ends_sign_in(&mut self, now: Now, session: SessionId, reason: EndReason) -> bool {
+        let pending = self.ledger.as_mut().map(|ledger| &mut ledger.sign_in);
+        let Some(sign_in) = pending.and_then(|sign_in| sign_in.take_if(|sign_in| sign_in.session == session))
+        else {
+            return false;
+        };
+        if let Some(attempt) = sign_in.attempt {
+            self.settle(attempt, Outcome::Failed(Failure::SignedOut(reason)));
+        }
+        self.remember_ended(session);
+        self.end_session(now, reason);
+        true
     }
 
     /// While our sign-in could not be stored, another one was: it stands.

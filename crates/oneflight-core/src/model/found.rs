@@ -2,8 +2,8 @@
 
 use alloc::rc::Rc;
 
-use super::action::Action::{self, Demand, Go, SignIn, SignOut, Tick, Timeout};
-use super::action::How::{Fail, FailLanded, Well};
+use super::action::Action::{self, Demand, Go, Hint, SignIn, SignOut, Tick, Timeout};
+use super::action::How::{Fail, FailLanded, Late, Well};
 use super::action::Want;
 use super::rules::{Budget, Rules};
 use super::search;
@@ -117,6 +117,32 @@ fn l11_a_sign_in_that_could_not_be_saved_outlives_a_tombstone_that_was_there_bef
             Go(1, 0, Fail),
             Tick,
             Timeout(1),
+            Go(1, 0, Well),
+        ],
+    );
+}
+
+#[test]
+fn l5_a_sign_in_that_was_signed_out_elsewhere_is_not_published_when_its_answer_comes() {
+    let sign_in = [SignIn(0), Go(0, 0, Well), Go(0, 0, Late)];
+    let sign_out = [SignOut(1), Go(1, 0, Well), Go(1, 0, Well)];
+    let hint = [Hint(0), Go(0, 1, Well), Go(0, 0, Well)];
+    replay("a hint before the answer", &[sign_in, sign_out, hint].concat());
+}
+
+#[test]
+fn l5_the_read_of_a_flight_that_a_sign_in_overtook_is_news_all_the_same() {
+    replay(
+        "an orphan reads a tombstone",
+        &[
+            SignOut(0),
+            Demand(1, Want::Usable),
+            SignIn(1),
+            Go(1, 1, Well),
+            Go(1, 1, Late),
+            Go(0, 0, Well),
+            Go(0, 0, Well),
+            Go(1, 0, Well),
             Go(1, 0, Well),
         ],
     );
