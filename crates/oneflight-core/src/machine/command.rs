@@ -8,8 +8,8 @@ use super::attempt::Attempt;
 use super::config::GrantKind;
 use super::demand::{Demand, Demanded};
 use super::effect::{AttemptId, Revocation, Status};
-use super::ledger::{Ending, SigningIn, Target};
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
+use super::pending::{Ending, SigningIn, Target};
 use super::{Lane, Machine};
 use crate::{EndReason, Now, SessionId, Stored, TokenSet};
 

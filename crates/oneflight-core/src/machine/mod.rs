@@ -24,6 +24,7 @@ mod ledger;
 pub(crate) mod mutation;
 mod orphan;
 mod outcome;
+mod pending;
 mod publish;
 mod refresh;
 mod revoke;

@@ -1,0 +1,96 @@
+//! Sign-ins and sign-outs that are not written yet.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::AttemptId;
+use crate::{EndReason, Record, SessionId, State, TokenSet, Version};
+
+/// A sign-in that does not stand in the store yet.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct SigningIn {
+    /// Who waits for it; nobody once it is published.
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) session: SessionId,
+    pub(super) tokens: Arc<TokenSet>,
+    /// Sessions of this holder that it takes the place of.
+    pub(super) replaces: Vec<SessionId>,
+    /// The version it is to replace: the newest that was read while nobody could see the sign-in yet. `None`: nothing
+    /// could be read.
+    pub(super) seen: Option<Version>,
+}
+
+impl SigningIn {
+    pub(super) fn new(
+        attempt: AttemptId,
+        session: SessionId,
+        tokens: Arc<TokenSet>,
+        replaces: Vec<SessionId>,
+        seen: Option<Version>,
+    ) -> Self {
+        Self {
+            attempt: Some(attempt),
+            session,
+            tokens,
+            replaces,
+            seen,
+        }
+    }
+
+    /// The attempt to wait for, while it is not published.
+    pub(super) fn unpublished(&self) -> Option<AttemptId> {
+        self.attempt
+    }
+}
+
+/// Sessions that one command ended.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Ending {
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) reason: EndReason,
+    pub(super) targets: Vec<Target>,
+    /// The application was told that the store could not keep it.
+    pub(super) failed: bool,
+}
+
+/// One session to bury.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Target {
+    /// `None`: whichever session stands in the store.
+    pub(super) session: Option<SessionId>,
+    pub(super) set: u64,
+    pub(super) newest: Option<Arc<TokenSet>>,
+    /// That set was given to revocation already, when the store was ill.
+    pub(super) revoked: bool,
+}
+
+impl Target {
+    pub(super) fn new(session: Option<SessionId>, set: u64, newest: Option<Arc<TokenSet>>) -> Self {
+        Self {
+            session,
+            set,
+            newest,
+            revoked: false,
+        }
+    }
+
+    pub(super) fn is(&self, session: SessionId) -> bool {
+        self.session.is_none_or(|target| target == session)
+    }
+}
+
+impl Ending {
+    /// Whether the record is one that this command may bury. A dead grant is buried only with the very token set that
+    /// the server refused.
+    pub(super) fn buries(&self, record: &Record) -> bool {
+        let dead = matches!(self.reason, EndReason::GrantDead { .. });
+        matches!(record.state, State::Live { .. })
+            && self
+                .targets
+                .iter()
+                .any(|target| target.is(record.session) && (!dead || target.set == record.set))
+    }
+}
