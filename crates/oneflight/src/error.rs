@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oneflight_core::answer::{ErrorCode, Setting};
+use oneflight_core::answer::{ErrorCode, LossCause, Setting};
 use oneflight_core::machine::{Failure, TransientCause};
 use oneflight_core::origin::{AllowListError, Origin, OriginError};
 use oneflight_core::{EndReason, MonoTime, TokenError};
@@ -90,8 +90,11 @@ pub enum Error {
     #[error("the session kept changing; try again")]
     Unsettled,
     /// The tokens to sign in with are no tokens.
-    #[error("the tokens cannot be used: {0}")]
+    #[error("the tokens cannot be used: {0}; sign in again")]
     BadToken(#[from] TokenError),
+    /// The token response to sign in with is none.
+    #[error("the token response cannot be used: {0}; sign in again")]
+    BadResponse(LossCause),
 }
 
 /// What a token endpoint or a store had to say, shared by everybody who waited.
@@ -164,7 +167,8 @@ impl Error {
             | Self::SignedOut(_)
             | Self::NoRefreshToken
             | Self::Interaction { .. }
-            | Self::BadToken(_) => Action::SignIn,
+            | Self::BadToken(_)
+            | Self::BadResponse(_) => Action::SignIn,
             Self::Configuration { .. } | Self::SameToken | Self::Reentered => Action::FixConfiguration,
             Self::Replaced | Self::Closed | Self::RuntimeGone => Action::Nothing,
         }

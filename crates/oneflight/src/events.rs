@@ -11,6 +11,7 @@ use oneflight_core::machine::Status;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
+pub use oneflight_core::answer::{ErrorCode, LossCause, NotProcessedCause, Setting};
 pub use oneflight_core::machine::{Cause, Event, Failure, Outcome, Revocation, TransientCause, Unkept};
 
 use crate::session::Inner;

@@ -83,6 +83,9 @@ impl SessionBuilder {
     }
 
     /// When a token is renewed before it runs out. Default: when a request comes and renewal is due.
+    ///
+    /// [`Renew::KeepFresh`] begins with the first use of the session, which reads the store, and ends with its last
+    /// handle. It keeps the driver's task alive.
     pub fn renew(mut self, renew: Renew) -> Self {
         self.policy.renew = renew;
         self

@@ -174,7 +174,7 @@ impl Session {
     /// that it was replaced.
     ///
     /// # Errors
-    /// [`Error::BadToken`] if the tokens are none; [`Error::Replaced`] if another sign-in was quicker,
+    /// [`Error::BadToken`] or [`Error::BadResponse`] if the tokens are none; [`Error::Replaced`] if another sign-in was quicker,
     /// [`Error::SignedOut`] if a sign-out was.
     ///
     /// # Cancel safety

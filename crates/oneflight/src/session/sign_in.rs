@@ -1,7 +1,7 @@
 //! What one can sign in with.
 
-use oneflight_core::answer::Verdict;
-use oneflight_core::{TokenError, TokenSet, WallTime};
+use oneflight_core::answer::{LossCause, Verdict};
+use oneflight_core::{TokenSet, WallTime};
 
 use crate::Error;
 use crate::endpoint::answer;
@@ -11,7 +11,7 @@ pub trait IntoTokens {
     /// Makes a token set of them, received at this time if they do not know better.
     ///
     /// # Errors
-    /// [`Error::BadToken`] if they hold no usable token.
+    /// [`Error::BadToken`] or [`Error::BadResponse`] if they hold no usable token.
     fn into_tokens(self, received_at: WallTime) -> Result<TokenSet, Error>;
 }
 
@@ -29,7 +29,9 @@ impl IntoTokens for JsonTokens<'_> {
     fn into_tokens(self, received_at: WallTime) -> Result<TokenSet, Error> {
         match answer::read_sign_in(self.0, received_at) {
             Verdict::Renewed(tokens) => Ok(tokens),
-            _ => Err(Error::BadToken(TokenError::Empty)),
+            Verdict::Ambiguous { cause, .. } => Err(Error::BadResponse(cause)),
+            // An error, with the status of a success that it was taken for.
+            _ => Err(Error::BadResponse(LossCause::ErrorInSuccess)),
         }
     }
 }

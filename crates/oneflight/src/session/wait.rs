@@ -43,6 +43,8 @@ impl Session {
                     }
                 }
                 Joined::Refused(failure, source) => return Err(self.failed(failure, source)),
+                // This is the attempt's own work: it would wait for itself.
+                Joined::Wait(_) if is_within(&self.inner) => return Err(Error::Reentered),
                 Joined::Wait(receiver) => {
                     let settled = self.settled(receiver).await?;
                     if let Some(token) = self.take(demand, settled)? {
@@ -72,9 +74,6 @@ impl Session {
         &self,
         mut receiver: watch::Receiver<Option<Settled>>,
     ) -> Result<Settled, Error> {
-        if is_within(&self.inner) {
-            return Err(Error::Reentered);
-        }
         match receiver.wait_for(Option::is_some).await {
             Ok(settled) => settled.clone().ok_or(Error::RuntimeGone),
             // The driver's drop let go of the other end.

@@ -11,6 +11,7 @@
 
 mod dropping;
 mod failures;
+mod leasing;
 mod observing;
 mod registry;
 mod settings;

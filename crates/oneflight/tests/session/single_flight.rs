@@ -344,3 +344,104 @@ async fn s14_a_newer_but_expired_record_is_the_base_and_given_to_nobody() {
     assert_eq!(world.server.reuse_detected(), 0);
     assert!(memory.load().await.unwrap().is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn s10_an_endpoint_may_sign_its_own_session_out() {
+    let slot: Arc<Mutex<Option<Session>>> = Arc::default();
+    let endpoint = endpoint_fn({
+        let slot = slot.clone();
+        move |_request: RefreshRequest| {
+            let session = slot.lock().unwrap().clone().unwrap();
+            async move {
+                assert!(session.sign_out().await.landed);
+                assert!(!session.close().await.unsaved);
+                Reply::new(Verdict::Dead { code: None })
+            }
+        }
+    });
+    let world = World::new();
+    let session = Session::builder()
+        .endpoint(endpoint)
+        .clock(world.clock.clone())
+        .without_origins()
+        .policy(policy())
+        .build()
+        .unwrap();
+    *slot.lock().unwrap() = Some(session.clone());
+    session.sign_in(world.grant()).await.unwrap();
+    tokio::time::advance(LIFETIME).await;
+    let error = session.token().await.unwrap_err();
+    assert!(
+        matches!(error, Error::SignedOut(oneflight::EndReason::SignOut)),
+        "{error:?}"
+    );
+    slot.lock().unwrap().take();
+}
+
+/// A store whose every operation asks its own session for a newer token.
+struct Nosy {
+    memory: MemoryStore,
+    session: Arc<Mutex<Option<Session>>>,
+    heard: Arc<Mutex<Vec<Error>>>,
+}
+
+impl Nosy {
+    async fn ask(&self) {
+        let session = self.session.lock().unwrap().clone();
+        let Some(session) = session else { return };
+        let Some(token) = session.current() else { return };
+        if let Err(error) = session.newer_than(token.stamp()).await {
+            self.heard.lock().unwrap().push(error);
+        }
+    }
+}
+
+impl Store for Nosy {
+    fn load(&self) -> oneflight::BoxFuture<'_, Result<Option<oneflight::Stored>, oneflight::StoreError>> {
+        Box::pin(async move {
+            self.ask().await;
+            self.memory.load().await
+        })
+    }
+
+    fn lock(
+        &self,
+    ) -> oneflight::BoxFuture<'_, Result<Box<dyn oneflight::store::Guard>, oneflight::StoreError>> {
+        Box::pin(async move {
+            self.ask().await;
+            self.memory.lock().await
+        })
+    }
+
+    fn compare_and_swap(
+        &self,
+        expected: Option<oneflight::Version>,
+        record: oneflight::Record,
+    ) -> oneflight::BoxFuture<'_, Result<oneflight::Swap, oneflight::StoreError>> {
+        Box::pin(async move {
+            self.ask().await;
+            self.memory.compare_and_swap(expected, record).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_a_store_that_asks_its_own_session_gets_a_typed_error() {
+    let world = World::new();
+    let (slot, heard) = (Arc::default(), Arc::default());
+    let session = world.holder(Nosy {
+        memory: MemoryStore::new(),
+        session: Arc::clone(&slot),
+        heard: Arc::clone(&heard),
+    });
+    session.sign_in(world.grant()).await.unwrap();
+    *slot.lock().unwrap() = Some(session.clone());
+    let refused = session.token().await.unwrap().stamp();
+    session.newer_than(refused).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert!(
+        heard.len() >= 3 && heard.iter().all(|error| matches!(error, Error::Reentered)),
+        "{heard:?}"
+    );
+    slot.lock().unwrap().take();
+}
