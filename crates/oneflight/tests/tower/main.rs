@@ -6,4 +6,5 @@ mod dropping;
 mod origins;
 mod readiness;
 mod refusals;
+mod storm;
 mod support;
