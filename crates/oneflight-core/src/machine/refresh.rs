@@ -152,7 +152,12 @@ impl Machine {
                 let tokens = merge(base.tokens.as_deref(), set, now);
                 return self.renewed(now, flight, base, tokens, None);
             }
-            _ if flight.orphan => return self.orphan_lands(now, flight),
+            verdict if flight.orphan => {
+                if let (Some(late), Some(old)) = (salvaged(verdict), &base.tokens) {
+                    self.revoke_late(Arc::new(salvage(old, late)), false);
+                }
+                return self.orphan_lands(now, flight);
+            }
             Verdict::Dead { .. } if base.tokens.is_some() && !self.starts_itself() => {
                 return self.bury(now, flight, base);
             }
@@ -415,6 +420,13 @@ fn merge(old: Option<&TokenSet>, new: TokenSet, now: Now) -> TokenSet {
         expires_in: new.expires_in,
         received_at: new.received_at.min(now.wall),
         extra: new.extra,
+    }
+}
+
+fn salvaged(verdict: Verdict) -> Option<crate::RefreshToken> {
+    match verdict {
+        Verdict::Ambiguous { salvaged, .. } => salvaged,
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use oneflight_core::machine::{Demand, Demanded, Event, Failure, Outcome, Revocation, Status, Unkept};
 use oneflight_core::{EndReason, State};
 
-use crate::world::{Ill, Kind, World, secs};
+use crate::world::{Fault, Ill, Kind, World, secs};
 
 const SIGNED_OUT: Failure = Failure::SignedOut(EndReason::SignOut);
 
@@ -508,4 +508,18 @@ fn l5_a_sign_in_after_a_removal_is_seen_even_if_the_store_counts_from_one_again(
     world.hint(2);
     world.run();
     assert!(!world.is_signed_in(2));
+}
+
+#[test]
+fn l1_w4_a_refresh_token_in_a_late_answer_that_is_of_no_other_use_is_revoked() {
+    let mut world = World::signed_in(1);
+    world.server.faults.push_back(Fault::Garble);
+    world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    let late = world.perform(0, Kind::Refresh);
+    world.sign_out(0);
+    world.run();
+    world.answer(0, late);
+    world.run();
+    assert_signed_out_everywhere(&world);
 }
