@@ -327,15 +327,14 @@ impl Machine {
 
     fn weigh_tombstone(&mut self, now: Now, record: &Record, reason: EndReason) {
         let dead = matches!(reason, EndReason::GrantDead { .. });
-        let unsaved = self.flight.as_ref().and_then(|flight| flight.unsaved_set());
-        let unsaved = unsaved.map(|unsaved| (unsaved.session, unsaved.set));
+        let coming = self.flight.as_ref().and_then(|flight| flight.coming_set());
         let published = self
             .published
             .as_ref()
             .map(|published| (published.session, published.set));
         let is_newer = |(session, set)| session == record.session && set > record.set;
-        // Somebody believed a token dead that we had already exchanged for this set.
-        if dead && (unsaved.is_some_and(is_newer) || published.is_some_and(is_newer)) {
+        // Somebody believed a token dead that we have exchanged for this set, or are exchanging.
+        if dead && (coming.is_some_and(is_newer) || published.is_some_and(is_newer)) {
             return;
         }
         if self.published.is_none() && self.restarts_after(reason) {

@@ -108,6 +108,14 @@ impl Flight {
         }
     }
 
+    /// The session and number of the set that this flight will write, if it has sent its request.
+    pub(super) fn coming_set(&self) -> Option<(SessionId, u64)> {
+        match &self.phase {
+            Phase::Refreshing(base) => Some((base.session, base.set + 1)),
+            _ => self.unsaved_set().map(|unsaved| (unsaved.session, unsaved.set)),
+        }
+    }
+
     /// When the store is tried again, while it fails to keep the new set.
     pub(super) fn save_retry_at(&self) -> Option<MonoTime> {
         match self.phase {

@@ -362,3 +362,29 @@ fn p7_a_store_that_says_conflict_for_ever_does_not_spin_with_an_unsaved_set() {
     world.pass(secs(10));
     assert_eq!(world.store.record().set, 1);
 }
+
+#[test]
+fn p11_the_hint_of_a_dead_verdict_on_the_token_we_are_exchanging_ends_nothing() {
+    for renewed in [true, false] {
+        let mut world = World::signed_in(2);
+        world.sound_lock = false;
+        world.refused(0);
+        world.run_until(0, Kind::Refresh);
+        if !renewed {
+            world.server.kill_all();
+        }
+        let answer = world.perform(0, Kind::Refresh);
+        world.store.lose_lease();
+        let refuse = Fault::Say(oneflight_core::answer::Verdict::Dead { code: None });
+        world.server.faults.push_back(refuse);
+        world.refused(1);
+        world.run_only(1);
+        world.observe(0);
+        // Our own answer decides.
+        assert!(world.is_signed_in(0));
+        world.answer(0, answer);
+        world.run();
+        assert_eq!(world.is_signed_in(0), renewed);
+        assert_eq!(matches!(world.store.record().state, State::Live { .. }), renewed);
+    }
+}
