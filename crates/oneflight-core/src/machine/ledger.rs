@@ -215,7 +215,9 @@ impl Machine {
                 }
             }
             ending.targets.retain(|target| target.session.is_some());
-            let Some((session, set, tokens)) = live else {
+            // A dead grant ends with the set that was refused, and nothing of it is left to revoke.
+            let signs_out = ending.reason == EndReason::SignOut;
+            let Some((session, set, tokens)) = live.filter(|_| signs_out) else {
                 continue;
             };
             for target in ending.targets.iter_mut().filter(|target| target.is(session)) {

@@ -388,3 +388,25 @@ fn p11_the_hint_of_a_dead_verdict_on_the_token_we_are_exchanging_ends_nothing() 
         assert_eq!(matches!(world.store.record().state, State::Live { .. }), renewed);
     }
 }
+
+#[test]
+fn p4_the_pending_tombstone_of_a_refused_token_does_not_bury_its_successor() {
+    let mut world = World::signed_in(2);
+    world.sound_lock = false;
+    world.store.burials = Ill::ForGood;
+    let refuse = Fault::Say(oneflight_core::answer::Verdict::Dead { code: None });
+    world.server.faults.push_back(refuse);
+    world.refused(0);
+    world.run();
+    assert!(world.holders[0].machine.has_unsaved());
+    // The server was wrong, or another holder was quicker: the session has moved on.
+    world.refused(1);
+    world.run_only(1);
+    world.store.burials = Ill::No;
+    world.pass(secs(10));
+    assert!(matches!(world.store.record().state, State::Live { .. }));
+    assert!(!world.holders[0].machine.has_unsaved());
+    world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.access(0), world.access(1));
+}

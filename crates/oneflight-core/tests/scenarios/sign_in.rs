@@ -466,3 +466,21 @@ fn l11_a_sign_in_that_landed_and_was_reported_failed_is_found() {
     assert_eq!(world.access(0), world.access(1));
     assert!(world.server.revoked.is_empty());
 }
+
+#[test]
+fn l11_a_sign_in_after_a_death_survives_a_store_that_could_not_be_read_for_a_moment() {
+    let mut world = World::signed_in(1);
+    world.server.kill_all();
+    world.refused(0);
+    world.run();
+    assert!(!world.is_signed_in(0));
+    world.store.loads = Ill::Times(1);
+    world.sign_in(0);
+    world.run();
+    let ours = world.current(0).session;
+    world.pass(secs(5));
+    // A tombstone is no sign-in that could stand against it.
+    assert_eq!(world.current(0).session, ours);
+    assert_eq!(world.store.session(), ours);
+    assert!(world.server.revoked.is_empty());
+}
