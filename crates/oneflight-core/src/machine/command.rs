@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::adopt::Look;
 use super::attempt::Attempt;
@@ -10,6 +11,7 @@ use super::demand::{Demand, Demanded};
 use super::effect::{AttemptId, Revocation, Status};
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
 use super::pending::{Ending, SigningIn, Target};
+use super::publish::MAX_ENDED;
 use super::{Lane, Machine};
 use crate::{EndReason, Now, SessionId, Stored, TokenSet};
 
@@ -152,17 +154,19 @@ impl Machine {
             self.settle(id, Outcome::Failed(Failure::Closed));
             return id;
         }
-        let mut replaces = alloc::vec::Vec::new();
-        replaces.extend(self.published.as_ref().map(|published| published.session));
+        // The oldest first: what was signed in while the store was ill does not stand in it.
+        let mut replaces = Vec::new();
+        let published = self.published.as_ref().map(|published| published.session);
         self.orphan(now, &Outcome::Failed(Failure::Replaced));
-        let ledger = self.ledger.get_or_insert_default();
-        if let Some(earlier) = ledger.sign_in.take() {
+        if let Some(earlier) = self.ledger.as_mut().and_then(|ledger| ledger.sign_in.take()) {
+            replaces = earlier.replaces;
             replaces.push(earlier.session);
-            replaces.extend(earlier.replaces.iter().copied());
             if let Some(waiting) = earlier.attempt {
                 self.settle(waiting, Outcome::Failed(Failure::Replaced));
             }
         }
+        replaces.extend(published.filter(|published| !replaces.contains(published)));
+        replaces.truncate(MAX_ENDED);
         let sign_in = SigningIn::new(id, session, Arc::new(tokens), replaces, self.known);
         self.ledger.get_or_insert_default().sign_in = Some(sign_in);
         self.forgive();
@@ -235,8 +239,8 @@ impl Machine {
         flying || self.queued.is_some() || self.starts_itself()
     }
 
-    fn sessions_to_end(&mut self) -> alloc::vec::Vec<Target> {
-        let mut targets = alloc::vec::Vec::new();
+    fn sessions_to_end(&mut self) -> Vec<Target> {
+        let mut targets = Vec::new();
         let published = self.published.as_ref();
         // The set on its way to the store, if it belongs to the session that ends and not to an earlier one.
         let unsaved = self.flight.as_mut().and_then(|flight| {

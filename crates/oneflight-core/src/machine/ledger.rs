@@ -11,6 +11,7 @@ use super::effect::{Effect, Save, StoreFailed, Swap};
 use super::mutation::mutated;
 use super::outcome::{Event, Failure, Outcome, Unkept};
 use super::pending::{Ending, SigningIn, Target};
+use super::publish::MAX_ENDED;
 use super::timing::pause;
 use super::{Lane, Machine};
 use crate::{EndReason, MonoTime, Now, Record, SessionId, State, Stored, TokenSet, Version};
@@ -47,6 +48,30 @@ impl Ledger {
             Step::Waiting(until) => Some(until),
             _ => None,
         }
+    }
+
+    /// Sign-outs whose callers have been told are one from then on, and name a bounded number of sessions: the oldest, for
+    /// what was signed in while the store was ill does not stand in it.
+    fn merge_told(&mut self) {
+        let is_told = |ending: &mut Ending| ending.attempt.is_none() && ending.reason == EndReason::SignOut;
+        let mut told = self
+            .endings
+            .extract_if(.., is_told)
+            .collect::<Vec<_>>()
+            .into_iter();
+        let Some(mut first) = told.next() else { return };
+        for ending in told {
+            first.failed |= ending.failed;
+            first.targets.extend(ending.targets);
+        }
+        let mut known = Vec::new();
+        first.targets.retain(|target| {
+            let new = !known.contains(&target.session);
+            known.push(target.session);
+            new
+        });
+        first.targets.truncate(MAX_ENDED);
+        self.endings.push(first);
     }
 
     /// Whether this session is on its way to be buried, its newest token to be revoked.
@@ -430,6 +455,7 @@ impl Machine {
             }
             self.sign_out_landed(attempt, false);
         }
+        ledger.merge_told();
         let spread = self.spread.part();
         let length = pause(&self.config.policy, ledger.failures, None, spread);
         ledger.failures = ledger.failures.saturating_add(1);

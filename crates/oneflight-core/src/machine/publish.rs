@@ -9,7 +9,7 @@ use super::timing::Timing;
 use crate::{EndReason, Now, Record, SessionId, State, TokenSet};
 
 /// How many ended sessions are remembered. The tombstones of older ones have long landed, or the store moved on.
-const MAX_ENDED: usize = 64;
+pub(super) const MAX_ENDED: usize = 64;
 
 /// The token set that requests are sent with.
 #[derive(Debug)]

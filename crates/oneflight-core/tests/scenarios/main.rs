@@ -6,6 +6,7 @@
 mod commands;
 mod failures;
 mod leases;
+mod memory;
 mod persistence;
 mod profiles;
 mod refusals;
