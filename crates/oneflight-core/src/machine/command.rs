@@ -272,7 +272,9 @@ impl Machine {
                 }
             }
         }
-        if targets.is_empty() && self.status == Status::Unknown {
+        let pending = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref());
+        let unread = pending.is_some_and(SigningIn::replaces_unread);
+        if unread || (targets.is_empty() && self.status == Status::Unknown) {
             targets.push(Target::new(None, 0, None));
         }
         targets

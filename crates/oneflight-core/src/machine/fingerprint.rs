@@ -18,6 +18,8 @@ use super::refresh::{Base, Yield, YieldCause};
 use super::{Lane, Machine};
 use crate::{HolderId, MonoTime, Now, Record, SessionId, State, Stored, TokenSet, Version};
 
+const START: [u64; 2] = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210];
+
 /// Collects a print. Knows what the names that are about to be printed stand for.
 pub(crate) struct Print {
     mixed: [u64; 2],
@@ -72,7 +74,7 @@ impl Hasher for Print {
 impl Print {
     pub(crate) fn new(now: Now, versions: Vec<Version>) -> Self {
         Self {
-            mixed: [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210],
+            mixed: START,
             now,
             versions,
             attempts: Vec::new(),
@@ -80,12 +82,13 @@ impl Print {
         }
     }
 
-    /// The same names and times, and nothing printed yet.
-    pub(crate) fn part(&self, holder: HolderId, attempts: Vec<AttemptId>) -> Self {
-        let mut part = Self::new(self.now, self.versions.clone());
-        part.holder = Some(holder);
-        part.attempts = attempts;
-        part
+    /// Prints something by itself, with the same names and times.
+    pub(crate) fn apart(&mut self, each: impl FnOnce(&mut Self)) -> u64 {
+        let mixed = core::mem::replace(&mut self.mixed, START);
+        each(self);
+        let print = self.finish();
+        self.mixed = mixed;
+        print
     }
 
     pub(crate) fn load(&mut self, ticket: LoadTicket) {
@@ -409,6 +412,7 @@ impl Ledger {
             replaces.dedup();
             print.put(replaces);
             print.version(sign_in.seen);
+            print.put(sign_in.read);
         });
         print.put(self.endings.len());
         for ending in &self.endings {

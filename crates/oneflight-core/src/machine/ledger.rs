@@ -173,6 +173,7 @@ impl Machine {
         };
         self.aim(&mut ledger, stored.as_ref());
         if let Some(sign_in) = &mut ledger.sign_in {
+            sign_in.read = true;
             if let Some(stored) = stored.as_ref().filter(|_| sign_in.unpublished().is_some()) {
                 sign_in.seen = Some(stored.version);
                 sign_in.replaces.push(stored.record.session);
@@ -229,15 +230,14 @@ impl Machine {
             State::Ended(_) => None,
         });
         for ending in &mut ledger.endings {
-            for target in ending
-                .targets
-                .iter_mut()
-                .filter(|target| target.session.is_none())
-            {
-                target.session = live.map(|(session, ..)| session);
-                if let Some(session) = target.session {
-                    self.remember_ended(session);
-                }
+            let session = live.map(|(session, ..)| session);
+            let known = ending.targets.iter().any(|target| target.session == session);
+            let unseen = |target: &&mut Target| target.session.is_none();
+            if let Some(target) = ending.targets.iter_mut().find(unseen).filter(|_| !known) {
+                target.session = session;
+                session
+                    .into_iter()
+                    .for_each(|session| self.remember_ended(session));
             }
             ending.targets.retain(|target| target.session.is_some());
             // A dead grant ends with the set that was refused, and nothing of it is left to revoke.

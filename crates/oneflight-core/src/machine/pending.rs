@@ -19,6 +19,8 @@ pub(super) struct SigningIn {
     /// The version it is to replace: the newest that was read while nobody could see the sign-in yet. `None`: nothing
     /// could be read.
     pub(super) seen: Option<Version>,
+    /// The store was read for it.
+    pub(super) read: bool,
 }
 
 impl SigningIn {
@@ -35,7 +37,13 @@ impl SigningIn {
             tokens,
             replaces,
             seen,
+            read: false,
         }
+    }
+
+    /// Whether it takes the place of a record that nobody here knows yet.
+    pub(super) fn replaces_unread(&self) -> bool {
+        self.attempt.is_some() && !self.read
     }
 
     /// The attempt to wait for, while it is not published.
@@ -59,7 +67,7 @@ pub(super) struct Ending {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Target {
-    /// `None`: whichever session stands in the store.
+    /// `None`: whichever session stands in the store, until it is read.
     pub(super) session: Option<SessionId>,
     pub(super) set: u64,
     pub(super) newest: Option<Arc<TokenSet>>,

@@ -83,6 +83,7 @@ impl World {
         let tokens = token_set(self.now, grant);
         let now = self.now;
         let holder = self.holder_mut(slot);
+        holder.sign_in_read = false;
         let id = holder.machine.sign_in(now, session(family), tokens);
         holder.waiting.push(Waiting {
             id,
@@ -107,7 +108,9 @@ impl World {
             _ => None,
         });
         let ends = pending.chain(shown.map(bit)).fold(0, |all, one| all | one);
-        let unseen = holder.shown.status == crate::machine::Status::Unknown && ends == 0;
+        let signs_in = |waiting: &Waiting| matches!(waiting.awaited, Awaited::SignIn(_));
+        let unread = holder.waiting.iter().any(signs_in) && !holder.sign_in_read;
+        let unseen = unread || (holder.shown.status == crate::machine::Status::Unknown && ends == 0);
         let stood = self.stored_session().filter(|_| unseen).map_or(0, bit);
         self.past.signed_out |= ends | stood;
         let now = self.now;
@@ -228,7 +231,9 @@ impl World {
     /// A holder reads a record. What its sign-in or sign-out reads is what they are about.
     fn hear(&mut self, slot: u8, stored: Option<&crate::Stored>, ledger: bool) {
         let Some(record) = stored.map(|stored| &stored.record) else {
-            self.holder_mut(slot).signed_out_unseen &= !ledger;
+            let holder = self.holder_mut(slot);
+            holder.signed_out_unseen &= !ledger;
+            holder.sign_in_read |= ledger;
             return;
         };
         let session = bit(record.session.0[0]);
@@ -250,6 +255,7 @@ impl World {
         };
         let replaced = live && holder.waiting.iter().any(replaces);
         let aimed = live && holder.signed_out_unseen;
+        holder.sign_in_read = true;
         holder.signed_out_unseen = false;
         if aimed {
             holder.over |= session;
@@ -273,6 +279,7 @@ impl World {
                 }
                 Op::Revoke(_, token) if landed => self.families[usize::from(token.family)].revoke(token),
                 Op::Refresh(_, token) => self.stray(token),
+                Op::Answered(_, token, _) => self.doubt(token),
                 _ => {}
             }
         }
@@ -288,8 +295,13 @@ impl World {
     }
 
     fn stray(&mut self, token: Name) {
+        self.doubt(token);
         self.strays.push(token);
         self.strays.sort_unstable();
+    }
+
+    fn doubt(&mut self, token: Name) {
+        self.past.doubtful[usize::from(token.family)] |= 1 << token.index;
     }
 
     fn go(&mut self, slot: u8, at: usize, how: How) -> Checked {
@@ -364,6 +376,7 @@ impl World {
             }
             (Op::Answered(ticket, token, grant), How::Lose | How::Tear) => {
                 self.past.lost |= bit(token.family);
+                self.doubt(token);
                 let salvaged = grant.filter(|_| how == How::Tear).and_then(|grant| grant.refresh);
                 self.lose(slot, ticket, salvaged)
             }

@@ -5,7 +5,7 @@ use super::rules::ServerKind;
 use super::server::Name;
 use super::world::{Checked, LockState, Violation, World, ensure};
 use crate::machine::fingerprint::age;
-use crate::machine::{AttemptId, Outcome, Save, Snapshot, Status};
+use crate::machine::{AttemptId, Outcome, Renew, Save, Snapshot, Status};
 use crate::{EndReason, Record, State, TokenSet};
 
 impl World {
@@ -108,15 +108,17 @@ impl World {
             before < 2 + faults || self.rules.server == ServerKind::Constant,
             "2: a refresh token was presented more than twice within one pause",
         )?;
+        let doubtful = self.past.doubtful[at] >> token.index & 1 == 1;
+        ensure(
+            !doubtful || self.rules.policy.profile.retry_after_loss || age(base, self.now) == 2,
+            "2: a refresh token that may be spent was presented while the access token still served",
+        )?;
         let mut waiters = holder.waiting.iter().flat_map(|waiting| &waiting.waiters);
-        let timer = !holder
-            .waiting
-            .iter()
-            .any(|waiting| waiting.awaited == Awaited::Renewal);
+        let timer = self.rules.policy.renew == Renew::KeepFresh;
         ensure(
             age(base, self.now) == 2
                 || waiters.any(|waiter| !self.serves(waiter, base))
-                || (timer && self.rules.renews_ahead && age(base, self.now) == 1),
+                || (timer && age(base, self.now) == 1),
             "7: a set was renewed that served everybody",
         )
     }
@@ -127,12 +129,18 @@ impl World {
     }
 
     /// Before a revocation is sent.
-    pub(super) fn may_revoke(&self, tokens: &TokenSet) -> Checked {
+    pub(super) fn may_revoke(&self, slot: u8, tokens: &TokenSet) -> Checked {
         let family = refresh(tokens).family;
         let over = (self.past.signed_out | self.past.replaced) & bit(family) != 0;
         ensure(
             over || self.stored_session() != Some(family),
             "5: a refresh token of a session that lives was revoked",
+        )?;
+        let reaches = self.rules.policy.profile.revocation_reaches_beyond_family;
+        let shown = self.holder(slot).session();
+        ensure(
+            !reaches || shown.is_none_or(|shown| shown == family),
+            "5: a revocation reaches a session that lives",
         )
     }
 

@@ -147,3 +147,8 @@ fn l5_the_read_of_a_flight_that_a_sign_in_overtook_is_news_all_the_same() {
         ],
     );
 }
+
+#[test]
+fn l11_a_sign_out_ends_what_its_unsaved_sign_in_was_to_replace_though_nobody_had_read_it() {
+    replay("a sign-in that had read nothing", &[SignIn(0), SignOut(0)]);
+}

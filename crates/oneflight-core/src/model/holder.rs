@@ -74,6 +74,8 @@ pub(super) struct Holder {
     pub(super) over: u8,
     /// Sessions that it was told to sign out.
     pub(super) signed_out: u8,
+    /// Its sign-in has read what it takes the place of.
+    pub(super) sign_in_read: bool,
     /// It was told to sign out before it knew what stands in the store.
     pub(super) signed_out_unseen: bool,
     /// Sessions that stood there then.
@@ -101,6 +103,7 @@ impl Holder {
             refused: Vec::new(),
             over: 0,
             signed_out: 0,
+            sign_in_read: false,
             signed_out_unseen: false,
             signed_out_unseen_in: 0,
         }

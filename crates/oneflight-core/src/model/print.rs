@@ -7,16 +7,23 @@ use super::holder::{Holder, Op, Waiter};
 use super::world::{LockState, World};
 use crate::machine::fingerprint::Print;
 
+/// More than any world has.
+const MOST_HOLDERS: usize = 4;
+
 impl World {
     /// Holders that change places change nothing, so their order is not in it.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut print = Print::new(self.now, self.remembered());
-        let mut holders: Vec<u64> = self
-            .holders
-            .iter()
-            .zip(0..)
-            .map(|(holder, slot)| self.print_holder(&print, holder, slot))
-            .collect();
+        let mut holders = [0; MOST_HOLDERS];
+        for (slot, holder) in self.slots().zip(&self.holders) {
+            print.attempts.clear();
+            print
+                .attempts
+                .extend(holder.waiting.iter().map(|waiting| waiting.id));
+            print.holder = Some(holder.id);
+            holders[usize::from(slot)] = print.apart(|print| self.print_holder(print, holder, slot));
+        }
+        print.holder = None;
         holders.sort_unstable();
         print.put(holders);
         print.put(self.left);
@@ -50,10 +57,8 @@ impl World {
         versions
     }
 
-    fn print_holder(&self, world: &Print, holder: &Holder, slot: u8) -> u64 {
-        let attempts = holder.waiting.iter().map(|waiting| waiting.id).collect();
-        let mut print = world.part(holder.id, attempts);
-        holder.machine.print(&mut print);
+    fn print_holder(&self, print: &mut Print, holder: &Holder, slot: u8) {
+        holder.machine.print(print);
         print.put(self.lock == LockState::Held(slot));
         let mark = self
             .store
@@ -64,7 +69,11 @@ impl World {
             });
         print.put(mark);
         print.put((holder.known, holder.over, holder.signed_out));
-        print.put((holder.signed_out_unseen, holder.signed_out_unseen_in));
+        print.put((
+            holder.sign_in_read,
+            holder.signed_out_unseen,
+            holder.signed_out_unseen_in,
+        ));
         print.put(&holder.refused);
         print.put(holder.hint.is_some());
         print.stored(holder.hint.as_ref().and_then(Option::as_ref));
@@ -81,15 +90,17 @@ impl World {
                 ));
             }
         }
-        let mut ops: Vec<u64> = holder.ops.iter().map(|op| print_op(&print, holder, op)).collect();
-        ops.sort_unstable();
-        print.put(ops);
-        print.finish()
+        // In no order: they are under way side by side.
+        let ops = holder
+            .ops
+            .iter()
+            .map(|op| print.apart(|print| print_op(print, holder, op)));
+        let ops = ops.fold(0, u64::wrapping_add);
+        print.put((holder.ops.len(), ops));
     }
 }
 
-fn print_op(holder: &Print, of: &Holder, op: &Op) -> u64 {
-    let mut print = holder.part(of.id, holder.attempts.clone());
+fn print_op(print: &mut Print, of: &Holder, op: &Op) {
     print.put(core::mem::discriminant(op));
     match op {
         Op::Lock(_) => {}
@@ -118,5 +129,4 @@ fn print_op(holder: &Print, of: &Holder, op: &Op) -> u64 {
             print.put(token);
         }
     }
-    print.finish()
 }

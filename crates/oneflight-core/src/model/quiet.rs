@@ -42,8 +42,9 @@ impl World {
             )?;
             for (family, number) in self.families.iter().zip(0..) {
                 let signed_out = holder.signed_out & !self.past.lost & bit(number) != 0;
+                let spared = self.rules.policy.profile.revocation_reaches_beyond_family;
                 ensure(
-                    !(signed_out && family.alive),
+                    !(signed_out && family.alive) || spared,
                     "5: a session was signed out, and its newest refresh token was not revoked",
                 )?;
             }

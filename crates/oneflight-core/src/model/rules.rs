@@ -70,6 +70,27 @@ pub(super) struct Budget {
     pub(super) hints: u8,
 }
 
+impl Budget {
+    /// Both together.
+    pub(super) fn and(&self, more: &Self) -> Self {
+        Self {
+            sign_ins: self.sign_ins + more.sign_ins,
+            sign_outs: self.sign_outs + more.sign_outs,
+            demands: self.demands + more.demands,
+            ages: self.ages + more.ages,
+            crashes: self.crashes + more.crashes,
+            losses: self.losses + more.losses,
+            throttles: self.throttles + more.throttles,
+            store_faults: self.store_faults + more.store_faults,
+            lock_faults: self.lock_faults + more.lock_faults,
+            revoke_faults: self.revoke_faults + more.revoke_faults,
+            kills: self.kills + more.kills,
+            lost_leases: self.lost_leases + more.lost_leases,
+            hints: self.hints + more.hints,
+        }
+    }
+}
+
 /// The rules of one world.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
@@ -119,6 +140,10 @@ impl Rules {
     pub(super) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    pub(super) fn policy_mut(&mut self) -> &mut Policy {
+        Arc::make_mut(&mut self.policy)
     }
 
     /// Whether a holder may sleep while the others take it for dead. What they then cannot know is not held against them.

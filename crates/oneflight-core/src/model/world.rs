@@ -39,6 +39,8 @@ pub(super) struct Past {
     pub(super) buried: u8,
     /// Nobody can be blamed if its newest refresh token is not revoked: who knew it is gone, or never was.
     pub(super) lost: u8,
+    /// Refresh tokens that may have been spent without anybody getting the answer.
+    pub(super) doubtful: [u32; FAMILIES],
     /// Access tokens that stood in the store.
     pub(super) kept: [u32; FAMILIES],
     /// Refresh tokens that stood in the store.
@@ -243,7 +245,7 @@ impl World {
                 Op::Refresh(ticket, token)
             }
             Effect::Revoke(ticket, tokens) => {
-                self.may_revoke(&tokens)?;
+                self.may_revoke(slot, &tokens)?;
                 Op::Revoke(ticket, refresh(&tokens))
             }
             Effect::Unlock => {
