@@ -14,7 +14,7 @@ const LIBRARIES: [&str; 4] = [
     "oneflight-testkit",
 ];
 
-const PARTS: [&str; 5] = ["powerset", "deny", "fuzz", "bench", "soak"];
+const PARTS: [&str; 6] = ["model", "powerset", "deny", "fuzz", "bench", "soak"];
 
 /// How long each fuzz target runs unless told otherwise.
 const FUZZ_SECS: u32 = 60;
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for part in &plan.parts {
         say(format!("deep: {part}"));
         let outcome = match part.as_str() {
+            "model" => model(),
             "powerset" => powerset(),
             "deny" => deny(plan.advisories),
             "fuzz" => fuzz(plan.fuzz_secs),
@@ -74,6 +75,22 @@ fn plan(args: &[String]) -> Result<Plan, Failure> {
         plan.parts = PARTS.map(str::to_owned).to_vec();
     }
     Ok(plan)
+}
+
+/// The exhaustive check of the machine, with what it visited: the tests run it too, but keep that to themselves.
+fn model() -> Result<(), Failure> {
+    shown(
+        cargo()
+            .args([
+                "test",
+                "--release",
+                "--package",
+                "oneflight-core",
+                "--lib",
+                "model::",
+            ])
+            .args(["--", "--nocapture", "--test-threads=1"]),
+    )
 }
 
 /// Every combination of features of every library passes clippy, so nothing is used that its feature did not bring.
