@@ -161,7 +161,12 @@ impl Machine {
             return;
         }
         match result {
-            Ok(stored) => self.write_ledger(now, stored),
+            Ok(stored) => {
+                if let Some(stored) = &stored {
+                    self.weigh(now, stored.clone());
+                }
+                self.write_ledger(now, stored);
+            }
             Err(StoreFailed) => self.ledger_failed(now),
         }
     }
@@ -173,10 +178,14 @@ impl Machine {
         };
         self.aim(&mut ledger, stored.as_ref());
         if let Some(sign_in) = &mut ledger.sign_in {
-            sign_in.read = true;
-            if let Some(stored) = stored.as_ref().filter(|_| sign_in.unpublished().is_some()) {
-                sign_in.seen = Some(stored.version);
-                sign_in.replaces.push(stored.record.session);
+            let first = !core::mem::replace(&mut sign_in.read, true);
+            if let Some(Stored { version, record }) = &stored {
+                let unpublished = sign_in.unpublished().is_some();
+                // Not another sign-in that came after it. A tombstone is none, as far as can be told.
+                if unpublished || (first && matches!(record.state, State::Ended(_))) {
+                    sign_in.seen = Some(*version);
+                    sign_in.replaces.push(record.session);
+                }
             }
             if let Some(landed) = stored.take_if(|stored| stored.record.session == sign_in.session) {
                 return self.sign_in_landed(now, ledger, landed);
@@ -254,13 +263,12 @@ impl Machine {
         }
     }
 
-    /// Whether a sign-in takes the place of this record. Not if another sign-in came after it; a tombstone is none.
+    /// Whether a sign-in takes the place of this record.
     fn may_overwrite(&self, sign_in: &SigningIn, stored: Option<&Stored>) -> bool {
         let Some(stored) = stored else { return true };
         let session = stored.record.session;
-        let tombstone = matches!(stored.record.state, State::Ended(_));
         sign_in.unpublished().is_some()
-            || sign_in.seen.map_or(tombstone, |seen| seen == stored.version)
+            || sign_in.seen == Some(stored.version)
             || sign_in.replaces.contains(&session)
             || self.ended.contains(&session)
     }
@@ -407,8 +415,8 @@ impl Machine {
 
     /// Nothing of what was ended stands in the store any more. Whatever was the newest token of each is revoked.
     fn endings_landed(&mut self, mut ledger: Box<Ledger>, other_lives: bool) {
+        let spare = self.spares(other_lives || ledger.sign_in.is_some());
         for ending in ledger.endings.drain(..) {
-            let spare = self.config.policy.profile.revocation_reaches_beyond_family && other_lives;
             if ending.reason == EndReason::SignOut && !spare {
                 for tokens in ending.targets.into_iter().filter_map(|target| target.newest) {
                     self.revoke(tokens, ending.attempt);
@@ -439,6 +447,7 @@ impl Machine {
             self.notify(Event::StoreFailed { what: Unkept::SignIn });
             self.publish_sign_in(now, &mut ledger, false);
         }
+        let spare = self.spares(ledger.sign_in.is_some());
         for ending in &mut ledger.endings {
             let Some(attempt) = ending.attempt.take() else {
                 continue;
@@ -447,7 +456,7 @@ impl Machine {
             self.notify(Event::StoreFailed {
                 what: Unkept::Tombstone,
             });
-            for target in &mut ending.targets {
+            for target in ending.targets.iter_mut().filter(|_| !spare) {
                 if let Some(tokens) = target.newest.take() {
                     target.revoked = true;
                     self.revoke(tokens, Some(attempt));

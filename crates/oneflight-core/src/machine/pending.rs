@@ -17,7 +17,7 @@ pub(super) struct SigningIn {
     /// Sessions of this holder that it takes the place of.
     pub(super) replaces: Vec<SessionId>,
     /// The version it is to replace: the newest that was read while nobody could see the sign-in yet. `None`: nothing
-    /// could be read.
+    /// was read, or there was nothing.
     pub(super) seen: Option<Version>,
     /// The store was read for it.
     pub(super) read: bool,

@@ -57,10 +57,15 @@ impl Machine {
 
     /// A token set that arrived after its session ended: revoked, unless that would reach a session that lives.
     pub(super) fn revoke_late(&mut self, tokens: Arc<TokenSet>, other_lives: bool) {
-        let lives = other_lives || self.published.is_some() || self.signs_in();
-        if !(self.config.policy.profile.revocation_reaches_beyond_family && lives) {
+        if !self.spares(other_lives || self.signs_in()) {
             self.revoke(tokens, None);
         }
+    }
+
+    /// Whether a revocation of an ended session would end one that lives.
+    pub(super) fn spares(&self, other_lives: bool) -> bool {
+        let reaches = self.config.policy.profile.revocation_reaches_beyond_family;
+        reaches && (other_lives || self.published.is_some())
     }
 
     pub(super) fn begin_sign_out(&mut self, attempt: AttemptId) {

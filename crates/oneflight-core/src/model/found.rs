@@ -26,9 +26,13 @@ const PLENTY: Budget = Budget {
     hints: 9,
 };
 
-/// Goes this way once more, then lets everything come to rest.
+/// Goes this way once more, lets everything come to rest, and asks whether the session lives on.
 fn replay(name: &'static str, trace: &[Action]) {
-    let rules = Rules::new(name).with(|rules| rules.budget = PLENTY);
+    replay_in(Rules::new(name), trace);
+}
+
+fn replay_in(rules: Rules, trace: &[Action]) {
+    let rules = rules.with(|rules| rules.budget = PLENTY);
     let mut world = World::new(&Rc::new(rules.clone()));
     let mut gone = alloc::vec::Vec::new();
     for action in trace {
@@ -37,7 +41,7 @@ fn replay(name: &'static str, trace: &[Action]) {
             panic!("{}", search::tell_trace(&rules, violation.0, &gone));
         }
     }
-    if let Err(violation) = world.rest() {
+    if let Err(violation) = world.rest().and_then(|()| world.check_future()) {
         panic!("{}", search::tell_trace(&rules, violation.0, &gone));
     }
 }
@@ -151,4 +155,33 @@ fn l5_the_read_of_a_flight_that_a_sign_in_overtook_is_news_all_the_same() {
 #[test]
 fn l11_a_sign_out_ends_what_its_unsaved_sign_in_was_to_replace_though_nobody_had_read_it() {
     replay("a sign-in that had read nothing", &[SignIn(0), SignOut(0)]);
+}
+
+#[test]
+fn l5_what_a_sign_out_reads_ends_the_session_that_came_after_it() {
+    let sign_in = [SignIn(0), Go(0, 0, Well), SignOut(0)];
+    let sign_out = [SignOut(1), Go(1, 0, Well), Go(0, 0, Well), Go(1, 0, Well)];
+    let renewal = [Hint(1), Go(1, 1, Well), Demand(1, Want::Newer), Go(1, 1, Well)];
+    let mark = [Go(1, 1, Well), Go(1, 1, Well), Go(0, 0, Well), Go(0, 0, Well)];
+    let answer = [Go(1, 0, Well), Go(1, 0, Well), Go(1, 0, Well)];
+    let trace = [&sign_in[..], &sign_out, &renewal, &mark, &answer].concat();
+    replay("a tombstone read by the ledger", &trace);
+}
+
+#[test]
+fn l11_a_sign_in_that_landed_unheard_and_was_replaced_does_not_come_back() {
+    let sign_in = [SignIn(0), Go(0, 0, Well), Go(0, 0, FailLanded)];
+    let replaced = [SignIn(1), Go(1, 0, Well), SignOut(1)];
+    let buried = [Go(1, 0, Well), Go(1, 0, Well), Go(1, 0, Well)];
+    let retried = [Go(1, 0, Well), Tick, Timeout(0)];
+    let rules = Rules::new("a sign-in that was replaced").with(|rules| rules.empty = true);
+    replay_in(rules, &[sign_in, replaced, buried, retried].concat());
+}
+
+#[test]
+fn l4_a_tombstone_that_fails_costs_no_other_session_its_token() {
+    let trace = [SignOut(0), Go(0, 0, Well), SignIn(0), Go(0, 0, Fail)];
+    let rules = Rules::new("a revocation that reaches far")
+        .with(|rules| rules.policy_mut().profile.revocation_reaches_beyond_family = true);
+    replay_in(rules, &trace);
 }
