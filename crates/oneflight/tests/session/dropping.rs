@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use oneflight::{Action, Error, MemoryStore, Session, Status, Store};
@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::server::Gate;
 use crate::support::store::Fault;
-use crate::support::{Answer, HostileStore, World, settle};
+use crate::support::{Answer, HostileStore, World, poll, settle};
 
 /// More await points than any future here has.
 const MAX_POINTS: usize = 100;
@@ -148,11 +148,6 @@ fn step(runtime: &Runtime, turns: usize) {
             tokio::task::yield_now().await;
         }
     });
-}
-
-/// A caller that is polled by hand, outside every runtime.
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[test]

@@ -11,8 +11,10 @@
 
 mod dropping;
 mod failures;
+mod late;
 mod leasing;
 mod observing;
+mod own_code;
 mod registry;
 mod settings;
 mod sharing;

@@ -7,7 +7,9 @@
 pub mod server;
 pub mod store;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use oneflight::endpoint::OAuthEndpoint;
@@ -101,4 +103,9 @@ pub async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Polls a future by hand, outside every runtime if need be.
+pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
