@@ -292,6 +292,9 @@ pub enum ConfigError {
          `.runtime(…)`"
     )]
     NoRuntime,
+    /// The tokio runtime has no timers.
+    #[error("the session's tokio runtime has no timers; build it with `enable_time()` or `enable_all()`")]
+    NoTimers,
 }
 
 /// What is wrong with a URL.

@@ -1,6 +1,7 @@
 //! The settings of a session.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -138,6 +139,9 @@ impl SessionBuilder {
             Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| ConfigError::NoRuntime)?,
         };
+        if !has_timers(&runtime) {
+            return Err(ConfigError::NoTimers);
+        }
         let mut policy = self.policy.clone();
         policy.grant = endpoint.grant();
         check_policy(&policy)?;
@@ -165,6 +169,12 @@ pub(crate) fn open(shared: Arc<Shared>, store: Arc<dyn Store>) -> Session {
         seed: random::seed(),
     });
     Session::of(Inner::new(machine, shared, store))
+}
+
+/// tokio says so only by a panic, which would otherwise come in the driver.
+fn has_timers(runtime: &Handle) -> bool {
+    let _inside = runtime.enter();
+    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
 fn check_policy(policy: &Policy) -> Result<(), ConfigError> {

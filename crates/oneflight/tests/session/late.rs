@@ -1,11 +1,11 @@
-//! L2, L3, S12: callers that wake after the world has moved on.
+//! L2, L3, L10, S12: callers that wake after the world has moved on.
 
 use std::pin::Pin;
 use std::task::Poll;
 
 use oneflight::{Error, Session};
 
-use crate::support::{World, poll, settle};
+use crate::support::{LIFETIME, World, poll, settle};
 
 /// A caller whose attempt has settled, and which has not been polled since.
 async fn settled_caller(
@@ -55,6 +55,23 @@ async fn s12_a_caller_that_wakes_late_gets_the_newest_token() {
     let outcome = poll(late.as_mut());
     assert!(
         matches!(&outcome, Poll::Ready(Ok(token)) if token.stamp() == newest),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn l10_a_caller_that_wanted_any_token_and_wakes_late_is_told_of_the_next_user_too() {
+    let world = World::new();
+    let session = world.signed_in().await;
+    session.token().await.unwrap();
+    tokio::time::advance(LIFETIME).await;
+    let mut late = Box::pin(session.token());
+    assert!(poll(late.as_mut()).is_pending());
+    settle().await;
+    session.sign_in(world.grant()).await.unwrap();
+    let outcome = poll(late.as_mut());
+    assert!(
+        matches!(outcome, Poll::Ready(Err(Error::Replaced))),
         "{outcome:?}"
     );
 }

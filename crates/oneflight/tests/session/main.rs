@@ -21,4 +21,5 @@ mod sharing;
 mod sign_in_out;
 mod single_flight;
 mod support;
+mod threads;
 mod time;

@@ -68,6 +68,15 @@ fn s5_without_a_runtime_there_is_no_session() {
     assert_eq!(error, ConfigError::NoRuntime);
 }
 
+#[test]
+fn s5_a_runtime_without_timers_is_refused() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let endpoint = endpoint_fn(|_| std::future::pending());
+    let builder = Session::builder().endpoint(endpoint).without_origins();
+    let error = refused(builder.runtime(runtime.handle().clone()));
+    assert_eq!(error, ConfigError::NoTimers);
+}
+
 #[tokio::test(start_paused = true)]
 async fn o1_requests_to_other_origins_are_left_alone() {
     let world = World::new();
