@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use oneflight_core::machine::{Failure, Machine, Outcome, TransientCause};
-use oneflight_core::{State, machine::Demanded};
+use oneflight_core::State;
+use oneflight_core::machine::{Demand, Demanded, Failure, Machine, Outcome, TransientCause};
 
-use crate::world::{Kind, LockKind, World, secs};
+use crate::world::{Ill, Kind, LockKind, Rotation, World, secs};
 
 /// Request deadline and save deadline together.
 const DEADLINES: Duration = secs(35);
@@ -14,6 +14,28 @@ fn leased(holders: usize, lease: u64) -> World {
     let mut world = World::signed_in(holders);
     world.store.lock_kind = LockKind::Lease(secs(lease));
     world
+}
+
+#[test]
+fn p2_p15_a_foreign_mark_of_a_holder_that_died_is_waited_out_then_presented() {
+    let mut world = leased(2, 60);
+    world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    world.crash(0);
+    world.skip(secs(60));
+    let attempt = world.refused(1);
+    world.run();
+    let wait = world.holders[1].machine.poll_timeout(world.now);
+    assert_eq!(wait, Some(DEADLINES));
+    world.skip(secs(34));
+    world.wake();
+    assert_eq!(world.posts(), 0);
+    world.skip(secs(1));
+    // The driver renewed the lease all the while.
+    world.tell(1, |machine, now| machine.lease(now, secs(60)));
+    world.wake();
+    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
+    assert_eq!(world.posts(), 1);
 }
 
 #[test]
@@ -51,28 +73,6 @@ fn p15_s13_a_hint_ends_the_wait_for_a_foreign_mark_at_once() {
     world.observe(1);
     assert_eq!(world.ended(1, waits), Outcome::Adopted { generation: 2 });
     assert!(!world.store.is_locked());
-}
-
-#[test]
-fn p2_p15_a_foreign_mark_of_a_holder_that_died_is_waited_out_then_presented() {
-    let mut world = leased(2, 60);
-    world.refused(0);
-    world.run_until(0, Kind::Refresh);
-    world.crash(0);
-    world.skip(secs(60));
-    let attempt = world.refused(1);
-    world.run();
-    let wait = world.holders[1].machine.poll_timeout(world.now);
-    assert_eq!(wait, Some(DEADLINES));
-    world.skip(secs(34));
-    world.wake();
-    assert_eq!(world.posts(), 0);
-    world.skip(secs(1));
-    // The driver renewed the lease all the while.
-    world.tell(1, |machine, now| machine.lease(now, secs(60)));
-    world.wake();
-    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
-    assert_eq!(world.posts(), 1);
 }
 
 #[test]
@@ -120,12 +120,12 @@ fn p15_with_a_lock_that_dies_with_its_holder_a_foreign_mark_is_not_waited_for() 
 fn p15_a_lease_that_ends_while_a_set_cannot_be_saved_loses_nothing_to_a_grace_server() {
     let mut world = leased(2, 60);
     world.sound_lock = false;
-    world.server.rotation = crate::world::Rotation::Grace;
+    world.server.rotation = Rotation::Grace;
     world.refused(0);
     world.run_until(0, Kind::Refresh);
-    world.store.saves = crate::world::Ill::ForGood;
+    world.store.saves = Ill::ForGood;
     world.run_only(0);
-    world.store.saves = crate::world::Ill::No;
+    world.store.saves = Ill::No;
     world.store.lose_lease();
     world.refused(1);
     world.run_only(1);
@@ -137,7 +137,7 @@ fn p15_a_lease_that_ends_while_a_set_cannot_be_saved_loses_nothing_to_a_grace_se
     assert_eq!(world.access(0), world.access(1));
     assert!(world.server.revoked.is_empty());
     assert_eq!(world.holders[0].machine.poll_timeout(world.now), None);
-    let Demanded::LookAgain = world.demand(0, oneflight_core::machine::Demand::Usable) else {
+    let Demanded::LookAgain = world.demand(0, Demand::Usable) else {
         panic!()
     };
 }

@@ -4,14 +4,20 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
-mod failures;
 mod leases;
+mod losses;
 mod memory;
+mod outages;
 mod persistence;
 mod profiles;
 mod refusals;
+mod sharing;
 mod sign_in;
 mod sign_out;
 mod single_flight;
 mod time;
+mod told;
+mod tombstones;
+mod unsaved_sign_in;
+mod verdicts;
 mod world;

@@ -3,15 +3,8 @@
 use oneflight_core::machine::{Demand, Demanded, Event, Failure, Outcome, TransientCause, Unkept};
 use oneflight_core::{EndReason, State};
 
-use crate::sign_out::POINTS;
+use crate::told::{POINTS, cause};
 use crate::world::{Fault, Ill, Kind, Rotation, World, secs};
-
-fn cause(outcome: Outcome) -> TransientCause {
-    match outcome {
-        Outcome::Failed(Failure::Transient { cause, .. }) => cause,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// The refresh went well, and the store cannot be written any more.
 fn unsaved(holders: usize) -> World {
@@ -68,6 +61,74 @@ fn p2_p5_whoever_dies_at_any_point_the_next_start_works() {
             }
         }
     }
+}
+
+#[test]
+fn p4_what_a_failed_refresh_leaves_behind_does_not_overwrite_a_newer_record() {
+    for fault in [Fault::LoseBefore, Fault::interaction()] {
+        let mut world = World::signed_in(2);
+        world.server.faults.extend([fault, Fault::LoseBefore]);
+        let attempt = world.refused(0);
+        world.run_until(0, Kind::Refresh);
+        world.step(0, Kind::Refresh);
+        while !world.asks(0, Kind::Save) {
+            world.step_one(0);
+        }
+        world.sign_in(1);
+        world.run_only(1);
+        let theirs = world.store.session();
+        world.run();
+        assert_eq!(world.ended(0, attempt), Outcome::Failed(Failure::Replaced));
+        assert_eq!(world.store.session(), theirs);
+        assert!(world.server.lives(world.store.tokens()));
+    }
+}
+
+#[test]
+fn p4_a_failure_that_could_not_be_written_down_is_not_followed_by_another_post() {
+    let mut world = World::signed_in(2);
+    world.sound_lock = false;
+    world.server.swallows = true;
+    let attempt = world.refused(0);
+    world.run_until(0, Kind::Lock);
+    while world.posts() < 2 {
+        world.step_one(0);
+    }
+    while !world.asks(0, Kind::Save) {
+        world.step_one(0);
+    }
+    // A lock that is none: another holder's mark comes in between.
+    world.store.lose_lease();
+    world.refused(1);
+    world.run_until(1, Kind::Refresh);
+    world.run_only(0);
+    assert!(matches!(
+        cause(world.ended(0, attempt)),
+        TransientCause::AnswerLost(_)
+    ));
+    assert_eq!(world.posts(), 2);
+}
+
+#[test]
+fn p4_the_pending_tombstone_of_a_refused_token_does_not_bury_its_successor() {
+    let mut world = World::signed_in(2);
+    world.sound_lock = false;
+    world.store.burials = Ill::ForGood;
+    let refuse = Fault::dead();
+    world.server.faults.push_back(refuse);
+    world.refused(0);
+    world.run();
+    assert!(world.holders[0].machine.has_unsaved());
+    // The server was wrong, or another holder was quicker: the session has moved on.
+    world.refused(1);
+    world.run_only(1);
+    world.store.burials = Ill::No;
+    world.pass(secs(10));
+    assert!(matches!(world.store.record().state, State::Live { .. }));
+    assert!(!world.holders[0].machine.has_unsaved());
+    world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.access(0), world.access(1));
 }
 
 #[test]
@@ -184,6 +245,37 @@ fn p7_a_lock_that_cannot_be_had_does_not_keep_from_adopting() {
 }
 
 #[test]
+fn p7_the_pauses_of_a_store_that_recovered_do_not_lengthen_those_of_the_server() {
+    let mut world = unsaved(1);
+    world.pass(secs(600));
+    world.store.saves = Ill::No;
+    world.pass(secs(300));
+    assert!(!world.holders[0].machine.has_unsaved());
+    world.server.swallows = true;
+    let attempt = world.refused(0);
+    world.run();
+    let Outcome::Failed(failure) = world.ended(0, attempt) else {
+        panic!()
+    };
+    let pause = failure.retry_at().unwrap().since(world.now.mono);
+    assert!(pause <= secs(1), "{pause:?}");
+}
+
+#[test]
+fn p7_a_store_that_says_conflict_for_ever_does_not_spin_with_an_unsaved_set() {
+    let mut world = World::signed_in(1);
+    let attempt = world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    world.store.conflicts = Ill::ForGood;
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert!(world.holders[0].machine.has_unsaved());
+    world.store.conflicts = Ill::No;
+    world.pass(secs(10));
+    assert_eq!(world.store.record().set, 1);
+}
+
+#[test]
 fn p11_a_save_that_meets_a_tombstone_of_a_dead_verdict_on_the_spent_token_is_written_over_it() {
     let mut world = World::signed_in(2);
     world.sound_lock = false;
@@ -191,10 +283,7 @@ fn p11_a_save_that_meets_a_tombstone_of_a_dead_verdict_on_the_spent_token_is_wri
     world.run_until(0, Kind::Keep);
     // A lock that is none: another holder presents the spent token and believes the answer.
     world.store.lose_lease();
-    world
-        .server
-        .faults
-        .push_back(Fault::Say(oneflight_core::answer::Verdict::Dead { code: None }));
+    world.server.faults.push_back(Fault::dead());
     world.refused(1);
     world.run_only(1);
     assert!(matches!(world.store.record().state, State::Ended(_)));
@@ -202,6 +291,32 @@ fn p11_a_save_that_meets_a_tombstone_of_a_dead_verdict_on_the_spent_token_is_wri
     assert_eq!(world.store.tokens().access_token.expose(), world.access(0));
     world.deliver_hints();
     assert!(world.is_signed_in(0));
+}
+
+#[test]
+fn p11_the_hint_of_a_dead_verdict_on_the_token_we_are_exchanging_ends_nothing() {
+    for renewed in [true, false] {
+        let mut world = World::signed_in(2);
+        world.sound_lock = false;
+        world.refused(0);
+        world.run_until(0, Kind::Refresh);
+        if !renewed {
+            world.server.kill_all();
+        }
+        let answer = world.perform(0, Kind::Refresh);
+        world.store.lose_lease();
+        let refuse = Fault::dead();
+        world.server.faults.push_back(refuse);
+        world.refused(1);
+        world.run_only(1);
+        world.observe(0);
+        // Our own answer decides.
+        assert!(world.is_signed_in(0));
+        world.answer(0, answer);
+        world.run();
+        assert_eq!(world.is_signed_in(0), renewed);
+        assert_eq!(matches!(world.store.record().state, State::Live { .. }), renewed);
+    }
 }
 
 #[test]
@@ -281,132 +396,4 @@ fn p14_two_crashes_between_mark_and_send_and_the_third_start_works() {
     world.run();
     assert!(matches!(world.ended(0, attempt), Outcome::Renewed { .. }));
     assert_eq!(world.posts(), 2);
-}
-
-#[test]
-fn p4_what_a_failed_refresh_leaves_behind_does_not_overwrite_a_newer_record() {
-    for fault in [
-        Fault::LoseBefore,
-        Fault::Say(oneflight_core::answer::Verdict::Interaction { code: None }),
-    ] {
-        let mut world = World::signed_in(2);
-        world.server.faults.extend([fault, Fault::LoseBefore]);
-        let attempt = world.refused(0);
-        world.run_until(0, Kind::Refresh);
-        world.step(0, Kind::Refresh);
-        while !world.asks(0, Kind::Save) {
-            world.step_one(0);
-        }
-        world.sign_in(1);
-        world.run_only(1);
-        let theirs = world.store.session();
-        world.run();
-        assert_eq!(world.ended(0, attempt), Outcome::Failed(Failure::Replaced));
-        assert_eq!(world.store.session(), theirs);
-        assert!(world.server.lives(world.store.tokens()));
-    }
-}
-
-#[test]
-fn p4_a_failure_that_could_not_be_written_down_is_not_followed_by_another_post() {
-    let mut world = World::signed_in(2);
-    world.sound_lock = false;
-    world.server.swallows = true;
-    let attempt = world.refused(0);
-    world.run_until(0, Kind::Lock);
-    while world.posts() < 2 {
-        world.step_one(0);
-    }
-    while !world.asks(0, Kind::Save) {
-        world.step_one(0);
-    }
-    // A lock that is none: another holder's mark comes in between.
-    world.store.lose_lease();
-    world.refused(1);
-    world.run_until(1, Kind::Refresh);
-    world.run_only(0);
-    assert!(matches!(
-        cause(world.ended(0, attempt)),
-        TransientCause::AnswerLost(_)
-    ));
-    assert_eq!(world.posts(), 2);
-}
-
-#[test]
-fn p7_the_pauses_of_a_store_that_recovered_do_not_lengthen_those_of_the_server() {
-    let mut world = unsaved(1);
-    world.pass(secs(600));
-    world.store.saves = Ill::No;
-    world.pass(secs(300));
-    assert!(!world.holders[0].machine.has_unsaved());
-    world.server.swallows = true;
-    let attempt = world.refused(0);
-    world.run();
-    let Outcome::Failed(failure) = world.ended(0, attempt) else {
-        panic!()
-    };
-    let pause = failure.retry_at().unwrap().since(world.now.mono);
-    assert!(pause <= secs(1), "{pause:?}");
-}
-
-#[test]
-fn p7_a_store_that_says_conflict_for_ever_does_not_spin_with_an_unsaved_set() {
-    let mut world = World::signed_in(1);
-    let attempt = world.refused(0);
-    world.run_until(0, Kind::Refresh);
-    world.store.conflicts = Ill::ForGood;
-    world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
-    assert!(world.holders[0].machine.has_unsaved());
-    world.store.conflicts = Ill::No;
-    world.pass(secs(10));
-    assert_eq!(world.store.record().set, 1);
-}
-
-#[test]
-fn p11_the_hint_of_a_dead_verdict_on_the_token_we_are_exchanging_ends_nothing() {
-    for renewed in [true, false] {
-        let mut world = World::signed_in(2);
-        world.sound_lock = false;
-        world.refused(0);
-        world.run_until(0, Kind::Refresh);
-        if !renewed {
-            world.server.kill_all();
-        }
-        let answer = world.perform(0, Kind::Refresh);
-        world.store.lose_lease();
-        let refuse = Fault::Say(oneflight_core::answer::Verdict::Dead { code: None });
-        world.server.faults.push_back(refuse);
-        world.refused(1);
-        world.run_only(1);
-        world.observe(0);
-        // Our own answer decides.
-        assert!(world.is_signed_in(0));
-        world.answer(0, answer);
-        world.run();
-        assert_eq!(world.is_signed_in(0), renewed);
-        assert_eq!(matches!(world.store.record().state, State::Live { .. }), renewed);
-    }
-}
-
-#[test]
-fn p4_the_pending_tombstone_of_a_refused_token_does_not_bury_its_successor() {
-    let mut world = World::signed_in(2);
-    world.sound_lock = false;
-    world.store.burials = Ill::ForGood;
-    let refuse = Fault::Say(oneflight_core::answer::Verdict::Dead { code: None });
-    world.server.faults.push_back(refuse);
-    world.refused(0);
-    world.run();
-    assert!(world.holders[0].machine.has_unsaved());
-    // The server was wrong, or another holder was quicker: the session has moved on.
-    world.refused(1);
-    world.run_only(1);
-    world.store.burials = Ill::No;
-    world.pass(secs(10));
-    assert!(matches!(world.store.record().state, State::Live { .. }));
-    assert!(!world.holders[0].machine.has_unsaved());
-    world.join(0, Demand::Usable);
-    world.run();
-    assert_eq!(world.access(0), world.access(1));
 }

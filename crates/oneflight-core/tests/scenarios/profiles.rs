@@ -1,59 +1,44 @@
-//! What the profile of a server, the kind of grant and the commands of the application change.
+//! What the profile of a server and the kind of grant change.
 
-use oneflight_core::machine::{
-    Demand, Demanded, Event, Failure, GrantKind, Outcome, Revocation, TransientCause,
-};
+use oneflight_core::machine::{Demand, Event, Failure, GrantKind, Outcome, Revocation};
 use oneflight_core::{EndReason, State, TokenSet};
 
-use crate::world::{Fault, Ill, Kind, LockKind, Rotation, World, secs};
+use crate::world::{Fault, Ill, Kind, LockKind, World, secs};
 
-fn cause(outcome: Outcome) -> TransientCause {
-    match outcome {
-        Outcome::Failed(Failure::Transient { cause, .. }) => cause,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// An unforgiving server, whose access tokens last a minute.
-fn unforgiving(holders: usize) -> World {
-    let mut world = World::with(holders, |policy| policy.profile.retry_after_loss = false);
+fn client_credentials(holders: usize) -> World {
+    let mut world = World::with(holders, |policy| policy.grant = GrantKind::ClientCredentials);
+    world.server.client_credentials = true;
     world.server.lasting(secs(60));
-    world.sign_in(0);
-    world.run();
-    world.all_open();
     world
 }
 
 #[test]
-fn f5_where_a_replay_is_forbidden_the_token_is_presented_again_only_after_expiry() {
-    let mut world = unforgiving(2);
-    world.skip(secs(50));
-    world.server.faults.push_back(Fault::LoseBefore);
-    let attempt = world.join(0, Demand::Due);
+fn f1_an_ambient_grant_that_died_signs_out() {
+    let mut world = World::with(1, |policy| policy.grant = GrantKind::Ambient);
+    world.sign_in_with(0, TokenSet::new("from-login", world.now.wall).unwrap());
     world.run();
-    assert!(matches!(
-        cause(world.ended(0, attempt)),
-        TransientCause::AnswerLost(_)
-    ));
-    assert_eq!(world.posts(), 1);
-    for _ in 0..9 {
-        world.skip(secs(1));
-        for h in 0..2 {
-            assert_eq!(world.demand(h, Demand::Usable), Demanded::LookAgain);
-            if let Demanded::Joined(attempt) = world.demand(h, Demand::Due) {
-                world.run();
-                let cause = cause(world.ended(h, attempt));
-                let paused = matches!(cause, TransientCause::WaitingForExpiry | TransientCause::BackOff);
-                assert!(paused, "{cause:?}");
-            }
-        }
-    }
-    assert_eq!(world.posts(), 1);
-    world.skip(secs(1));
+    world.server.faults.push_back(Fault::dead());
+    world.refused(0);
+    world.run();
+    assert_eq!(
+        world.holders[0].sign_outs(),
+        [EndReason::GrantDead { after_loss: false }]
+    );
+}
+
+#[test]
+fn f8_client_credentials_that_are_refused_are_a_matter_of_configuration() {
+    let mut world = client_credentials(1);
+    world.all_open();
+    world.skip(secs(60));
+    world.server.faults.push_back(Fault::dead());
     let attempt = world.join(0, Demand::Usable);
     world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
-    assert_eq!(world.posts(), 2);
+    assert!(matches!(
+        world.ended(0, attempt),
+        Outcome::Failed(Failure::Configuration { .. })
+    ));
+    assert!(world.is_signed_in(0));
 }
 
 #[test]
@@ -83,11 +68,89 @@ fn l1_where_revocation_reaches_beyond_the_family_a_late_token_is_spared_while_a_
     }
 }
 
-fn client_credentials(holders: usize) -> World {
-    let mut world = World::with(holders, |policy| policy.grant = GrantKind::ClientCredentials);
-    world.server.client_credentials = true;
-    world.server.lasting(secs(60));
-    world
+#[test]
+fn l1_a_sign_out_while_client_credentials_start_wins() {
+    for point in [Kind::Load, Kind::Lock, Kind::Refresh, Kind::Keep] {
+        for carried_out in [false, true] {
+            let mut world = client_credentials(1);
+            let attempt = world.join(0, Demand::Usable);
+            world.run_until(0, point);
+            let answer = carried_out.then(|| world.perform(0, point));
+            let sign_out = world.sign_out(0);
+            let told = Failure::SignedOut(EndReason::SignOut);
+            assert_eq!(
+                world.ended(0, attempt),
+                Outcome::Failed(told.clone()),
+                "{point:?}"
+            );
+            if let Some(answer) = answer {
+                world.answer(0, answer);
+            }
+            world.run();
+            assert!(matches!(
+                world.ended(0, sign_out),
+                Outcome::Ended { landed: true, .. }
+            ));
+            assert!(!world.is_signed_in(0), "{point:?}");
+            // It does not come back by itself.
+            world.skip(secs(2));
+            let posts = world.posts();
+            let again = world.join(0, Demand::Usable);
+            world.run();
+            assert_eq!(
+                world.ended(0, again),
+                Outcome::Failed(told),
+                "{point:?} {carried_out}"
+            );
+            assert_eq!(world.posts(), posts);
+        }
+    }
+}
+
+#[test]
+fn l6_without_a_refresh_token_nothing_is_sent_and_a_sign_in_helps_at_once() {
+    let mut world = World::of(1);
+    let set = TokenSet::new("lonely", world.now.wall).unwrap();
+    world.sign_in_with(0, set);
+    world.run();
+    let attempt = world.refused(0);
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Failed(Failure::NoRefreshToken));
+    assert!(world.is_signed_in(0));
+    assert_eq!(world.posts(), 0);
+    world.sign_in(0);
+    world.run();
+    world.refused(0);
+    world.run();
+    assert_eq!(world.posts(), 1);
+}
+
+#[test]
+fn p13_client_credentials_spend_nothing_and_need_no_mark() {
+    let mut world = client_credentials(1);
+    world.all_open();
+    world.skip(secs(60));
+    world.store.saves = Ill::ForGood;
+    let attempt = world.join(0, Demand::Usable);
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert!(world.holders[0].machine.has_unsaved());
+}
+
+#[test]
+fn p15_client_credentials_do_not_wait_for_a_lost_answer_of_another_holder() {
+    let mut world = client_credentials(2);
+    world.all_open();
+    world.store.lock_kind = LockKind::Lease(secs(100));
+    world.skip(secs(60));
+    world.server.swallows = true;
+    world.join(0, Demand::Usable);
+    world.run();
+    world.server.swallows = false;
+    world.skip(secs(2));
+    let attempt = world.join(1, Demand::Usable);
+    world.run();
+    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
 }
 
 #[test]
@@ -152,24 +215,6 @@ fn w1_client_credentials_stay_signed_out_until_somebody_signs_in() {
 }
 
 #[test]
-fn f8_client_credentials_that_are_refused_are_a_matter_of_configuration() {
-    let mut world = client_credentials(1);
-    world.all_open();
-    world.skip(secs(60));
-    world
-        .server
-        .faults
-        .push_back(Fault::Say(oneflight_core::answer::Verdict::Dead { code: None }));
-    let attempt = world.join(0, Demand::Usable);
-    world.run();
-    assert!(matches!(
-        world.ended(0, attempt),
-        Outcome::Failed(Failure::Configuration { .. })
-    ));
-    assert!(world.is_signed_in(0));
-}
-
-#[test]
 fn w1_an_ambient_grant_needs_no_refresh_token_and_begins_with_a_sign_in() {
     let mut world = World::with(1, |policy| policy.grant = GrantKind::Ambient);
     world.server.client_credentials = true;
@@ -193,187 +238,4 @@ fn w1_an_ambient_grant_needs_no_refresh_token_and_begins_with_a_sign_in() {
             revocation: Revocation::NotOffered
         }
     );
-}
-
-#[test]
-fn f1_an_ambient_grant_that_died_signs_out() {
-    let mut world = World::with(1, |policy| policy.grant = GrantKind::Ambient);
-    world.sign_in_with(0, TokenSet::new("from-login", world.now.wall).unwrap());
-    world.run();
-    world
-        .server
-        .faults
-        .push_back(Fault::Say(oneflight_core::answer::Verdict::Dead { code: None }));
-    world.refused(0);
-    world.run();
-    assert_eq!(
-        world.holders[0].sign_outs(),
-        [EndReason::GrantDead { after_loss: false }]
-    );
-}
-
-#[test]
-fn l6_without_a_refresh_token_nothing_is_sent_and_a_sign_in_helps_at_once() {
-    let mut world = World::of(1);
-    let set = TokenSet::new("lonely", world.now.wall).unwrap();
-    world.sign_in_with(0, set);
-    world.run();
-    let attempt = world.refused(0);
-    world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Failed(Failure::NoRefreshToken));
-    assert!(world.is_signed_in(0));
-    assert_eq!(world.posts(), 0);
-    world.sign_in(0);
-    world.run();
-    world.refused(0);
-    world.run();
-    assert_eq!(world.posts(), 1);
-}
-
-#[test]
-fn w3_an_absent_refresh_token_keeps_the_old_one_and_a_new_one_replaces_it() {
-    let mut world = World::signed_in(1);
-    world.server.rotation = Rotation::Never;
-    world.server.keeps_silent = true;
-    let old = world.server.newest().to_owned();
-    world.refused(0);
-    world.run();
-    let kept = world.store.tokens().refresh_token.as_ref().unwrap();
-    assert_eq!(kept.expose(), old);
-    world.server.keeps_silent = false;
-    world.server.rotation = Rotation::Strict;
-    world.refused(0);
-    world.run();
-    let replaced = world.store.tokens().refresh_token.as_ref().unwrap();
-    assert_ne!(replaced.expose(), old);
-    assert_eq!(replaced.expose(), world.server.newest());
-}
-
-#[test]
-fn w4_a_refresh_token_is_saved_from_an_answer_that_is_of_no_other_use() {
-    let mut world = World::signed_in(1);
-    let before = world.stamp(0);
-    world.server.faults.push_back(Fault::Garble);
-    let attempt = world.refused(0);
-    world.run();
-    assert!(matches!(
-        cause(world.ended(0, attempt)),
-        TransientCause::AnswerLost(_)
-    ));
-    assert_eq!(world.posts(), 1);
-    let saved = world.store.tokens().refresh_token.as_ref().unwrap();
-    assert_eq!(saved.expose(), world.server.newest());
-    assert!(!world.store.is_marked());
-    // Requests go on with the old access token, under its old number.
-    assert_eq!(world.stamp(0), before);
-    world.skip(secs(2));
-    let attempt = world.refused(0);
-    world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
-    assert_eq!(world.server.reuse_detected, 0);
-}
-
-#[test]
-fn w4_p7_a_salvaged_refresh_token_survives_a_store_that_is_ill() {
-    let mut world = World::signed_in(1);
-    world.server.faults.push_back(Fault::Garble);
-    let attempt = world.refused(0);
-    world.run_until(0, Kind::Keep);
-    world.store.saves = Ill::Times(3);
-    world.run();
-    assert!(matches!(
-        cause(world.ended(0, attempt)),
-        TransientCause::AnswerLost(_)
-    ));
-    world.pass(secs(60));
-    let saved = world.store.tokens().refresh_token.as_ref().unwrap();
-    assert_eq!(saved.expose(), world.server.newest());
-}
-
-#[test]
-fn f5_where_a_replay_is_forbidden_a_refusal_that_was_not_processed_changes_nothing() {
-    let mut world = unforgiving(1);
-    world.skip(secs(60));
-    // Lost, after expiry; then surely not processed. The first may have been, all the same.
-    world.server.faults.push_back(Fault::LoseBefore);
-    world.join(0, Demand::Usable);
-    world.run();
-    world.skip(secs(2));
-    world
-        .server
-        .faults
-        .push_back(Fault::Say(oneflight_core::answer::Verdict::Transient {
-            cause: oneflight_core::answer::NotProcessedCause::Unavailable,
-            retry_after: None,
-        }));
-    world.join(0, Demand::Usable);
-    world.run();
-    assert!(world.store.is_marked());
-}
-
-#[test]
-fn l1_a_sign_out_while_client_credentials_start_wins() {
-    for point in [Kind::Load, Kind::Lock, Kind::Refresh, Kind::Keep] {
-        for carried_out in [false, true] {
-            let mut world = client_credentials(1);
-            let attempt = world.join(0, Demand::Usable);
-            world.run_until(0, point);
-            let answer = carried_out.then(|| world.perform(0, point));
-            let sign_out = world.sign_out(0);
-            let told = Failure::SignedOut(EndReason::SignOut);
-            assert_eq!(
-                world.ended(0, attempt),
-                Outcome::Failed(told.clone()),
-                "{point:?}"
-            );
-            if let Some(answer) = answer {
-                world.answer(0, answer);
-            }
-            world.run();
-            assert!(matches!(
-                world.ended(0, sign_out),
-                Outcome::Ended { landed: true, .. }
-            ));
-            assert!(!world.is_signed_in(0), "{point:?}");
-            // It does not come back by itself.
-            world.skip(secs(2));
-            let posts = world.posts();
-            let again = world.join(0, Demand::Usable);
-            world.run();
-            assert_eq!(
-                world.ended(0, again),
-                Outcome::Failed(told),
-                "{point:?} {carried_out}"
-            );
-            assert_eq!(world.posts(), posts);
-        }
-    }
-}
-
-#[test]
-fn p13_client_credentials_spend_nothing_and_need_no_mark() {
-    let mut world = client_credentials(1);
-    world.all_open();
-    world.skip(secs(60));
-    world.store.saves = Ill::ForGood;
-    let attempt = world.join(0, Demand::Usable);
-    world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
-    assert!(world.holders[0].machine.has_unsaved());
-}
-
-#[test]
-fn p15_client_credentials_do_not_wait_for_a_lost_answer_of_another_holder() {
-    let mut world = client_credentials(2);
-    world.all_open();
-    world.store.lock_kind = LockKind::Lease(secs(100));
-    world.skip(secs(60));
-    world.server.swallows = true;
-    world.join(0, Demand::Usable);
-    world.run();
-    world.server.swallows = false;
-    world.skip(secs(2));
-    let attempt = world.join(1, Demand::Usable);
-    world.run();
-    assert_eq!(world.ended(1, attempt), Outcome::Renewed { generation: 2 });
 }

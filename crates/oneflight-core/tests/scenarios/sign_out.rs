@@ -1,33 +1,10 @@
 //! L: sign-out wins, everywhere, and takes nothing with it that is not its own.
 
-use oneflight_core::machine::{Demand, Demanded, Event, Failure, Outcome, Revocation, Status, Unkept};
+use oneflight_core::machine::{Demand, Demanded, Failure, Outcome, Revocation, Status};
 use oneflight_core::{EndReason, State};
 
+use crate::told::{POINTS, SIGNED_OUT, assert_signed_out_everywhere, ended};
 use crate::world::{Fault, Ill, Kind, World, secs};
-
-const SIGNED_OUT: Failure = Failure::SignedOut(EndReason::SignOut);
-
-/// Every point of a flight where something can come in between.
-pub(crate) const POINTS: [Kind; 5] = [Kind::Lock, Kind::Load, Kind::Mark, Kind::Refresh, Kind::Keep];
-
-fn ended(revocation: Revocation) -> Outcome {
-    Outcome::Ended {
-        landed: true,
-        revocation,
-    }
-}
-
-fn assert_signed_out_everywhere(world: &World) {
-    assert!(matches!(
-        world.store.record().state,
-        State::Ended(EndReason::SignOut)
-    ));
-    assert!(world.server.all_revoked(), "{:?}", world.server.revoked);
-    assert!(!world.store.is_locked());
-    for h in 0..world.holders.len() {
-        assert!(!world.is_signed_in(h));
-    }
-}
 
 #[test]
 fn l1_l3_a_sign_out_at_any_point_of_a_refresh_wins() {
@@ -67,6 +44,43 @@ fn l1_a_late_answer_that_comes_after_the_tombstone_is_revoked() {
     world.answer(0, late);
     world.run();
     assert_eq!(world.store.writes, writes);
+    assert_signed_out_everywhere(&world);
+}
+
+#[test]
+fn l1_no_token_is_revoked_twice() {
+    for point in [Kind::Refresh, Kind::Keep] {
+        for lies in [Ill::No, Ill::Times(1)] {
+            let mut world = World::signed_in(1);
+            world.refused(0);
+            world.run_until(0, point);
+            world.store.lies = lies;
+            let answer = world.perform(0, point);
+            world.store.lies = Ill::No;
+            world.sign_out(0);
+            world.run_until(0, Kind::Bury);
+            world.answer(0, answer);
+            world.run();
+            let mut revoked = world.server.revoked.clone();
+            revoked.sort_unstable();
+            revoked.dedup();
+            assert_eq!(revoked.len(), world.server.revoked.len(), "{point:?}, {lies:?}");
+            assert_signed_out_everywhere(&world);
+        }
+    }
+}
+
+#[test]
+fn l1_w4_a_refresh_token_in_a_late_answer_that_is_of_no_other_use_is_revoked() {
+    let mut world = World::signed_in(1);
+    world.server.faults.push_back(Fault::Garble);
+    world.refused(0);
+    world.run_until(0, Kind::Refresh);
+    let late = world.perform(0, Kind::Refresh);
+    world.sign_out(0);
+    world.run();
+    world.answer(0, late);
+    world.run();
     assert_signed_out_everywhere(&world);
 }
 
@@ -115,18 +129,29 @@ fn l4_a_mere_refresh_revokes_nothing() {
 }
 
 #[test]
-fn l5_a_sign_out_reaches_the_others_by_hint_and_without_one_at_their_next_read() {
-    let mut world = World::signed_in(3);
-    world.sign_out(0);
+fn l4_a_sign_out_while_the_flight_of_an_earlier_session_still_saves_revokes_the_right_token() {
+    let mut world = World::signed_in(1);
+    world.refused(0);
+    world.run_until(0, Kind::Keep);
+    let late = world.perform(0, Kind::Keep);
+    world.sign_in(0);
     world.run();
-    world.hint(1);
+    let sign_out = world.sign_out(0);
     world.run();
-    assert_eq!(world.holders[1].sign_outs(), [EndReason::SignOut]);
-    let attempt = world.refused(2);
+    assert_eq!(world.ended(0, sign_out), ended(Revocation::Done));
+    assert!(
+        world
+            .server
+            .revoked
+            .iter()
+            .any(|token| token == world.server.newest())
+    );
+    world.answer(0, late);
     world.run();
-    assert_eq!(world.ended(2, attempt), Outcome::Failed(SIGNED_OUT));
-    assert_signed_out_everywhere(&world);
-    assert_eq!(world.posts(), 0);
+    assert!(matches!(
+        world.store.record().state,
+        State::Ended(EndReason::SignOut)
+    ));
 }
 
 #[test]
@@ -232,104 +257,6 @@ fn l8_a_sign_out_before_anything_was_read_ends_what_it_finds_first() {
 }
 
 #[test]
-fn l9_a_tombstone_that_cannot_be_written_is_told_retried_and_never_undone() {
-    let mut world = World::signed_in(1);
-    world.store.saves = Ill::ForGood;
-    let sign_out = world.sign_out(0);
-    world.run();
-    assert_eq!(
-        world.ended(0, sign_out),
-        Outcome::Ended {
-            landed: false,
-            revocation: Revocation::Done
-        }
-    );
-    let told = Event::StoreFailed {
-        what: Unkept::Tombstone,
-    };
-    assert!(world.holders[0].events.contains(&told));
-    assert!(world.holders[0].machine.has_unsaved());
-    // The record still stands. Neither a hint nor a demand takes it up again.
-    world.hint(0);
-    world.observe(0);
-    world.run();
-    world.skip(secs(2));
-    let attempt = world.join(0, Demand::Usable);
-    world.run();
-    assert_eq!(world.ended(0, attempt), Outcome::Failed(SIGNED_OUT));
-    world.store.saves = Ill::No;
-    world.pass(secs(300));
-    assert_signed_out_everywhere(&world);
-    assert!(world.holders[0].events.contains(&Event::StoreRecovered));
-    assert_eq!(world.server.revoked.len(), 1);
-    assert!(world.holders[0].machine.is_idle());
-}
-
-#[test]
-fn l9_a_tombstone_that_landed_and_was_reported_failed_is_found() {
-    let mut world = World::signed_in(1);
-    world.store.lies = Ill::Times(1);
-    world.sign_out(0);
-    world.run();
-    assert!(world.holders[0].machine.has_unsaved());
-    world.pass(secs(5));
-    assert!(!world.holders[0].machine.has_unsaved());
-    assert_eq!(world.store.writes, 2);
-    assert_signed_out_everywhere(&world);
-}
-
-#[test]
-fn l9_the_pending_tombstone_of_a_dead_grant_does_not_end_a_newer_sign_in() {
-    let mut world = World::signed_in(2);
-    world.server.kill_all();
-    world.store.burials = Ill::ForGood;
-    world.refused(0);
-    world.run();
-    assert!(world.holders[0].machine.has_unsaved());
-    world.sign_in(1);
-    world.run_only(1);
-    world.store.burials = Ill::No;
-    world.pass(secs(300));
-    assert!(world.is_signed_in(1));
-    assert!(world.server.lives(world.store.tokens()));
-    assert!(!world.holders[0].machine.has_unsaved());
-    world.deliver_hints();
-    assert!(world.is_signed_in(0));
-}
-
-#[test]
-fn l5_a_removed_record_ends_the_session_with_that_reason() {
-    let mut world = World::signed_in(2);
-    world.store.stored = None;
-    let attempt = world.refused(0);
-    world.run();
-    let told = Failure::SignedOut(EndReason::Removed);
-    assert_eq!(world.ended(0, attempt), Outcome::Failed(told.clone()));
-    world.hint(1);
-    world.run();
-    for h in 0..2 {
-        assert_eq!(world.holders[h].sign_outs(), [EndReason::Removed]);
-        assert_eq!(world.demand(h, Demand::Usable), Demanded::Refused(told.clone()));
-    }
-    assert_eq!(world.posts(), 0);
-}
-
-#[test]
-fn l5_a_look_that_was_overtaken_by_a_sign_in_elsewhere_ends_nothing() {
-    let mut world = World::of(2);
-    world.hint(0);
-    let nothing = world.perform(0, Kind::Load);
-    world.sign_in(1);
-    world.run_only(1);
-    world.observe(0);
-    assert!(world.is_signed_in(0));
-    world.answer(0, nothing);
-    world.run();
-    assert!(world.is_signed_in(0));
-    assert_eq!(world.holders[0].sign_outs(), []);
-}
-
-#[test]
 fn l8_a_sign_out_before_anything_was_read_does_not_end_a_session_signed_in_meanwhile() {
     let mut world = World::signed_in(2);
     world.crash(0);
@@ -346,180 +273,4 @@ fn l8_a_sign_out_before_anything_was_read_does_not_end_a_session_signed_in_meanw
     world.deliver_hints();
     assert!(world.is_signed_in(1));
     assert!(world.server.lives(world.store.tokens()));
-}
-
-#[test]
-fn l9_a_sign_out_with_an_unreadable_store_before_anything_was_read_takes_nothing_up() {
-    let mut world = World::signed_in(1);
-    world.crash(0);
-    world.store.loads = Ill::ForGood;
-    let sign_out = world.sign_out(0);
-    world.run();
-    assert!(matches!(
-        world.ended(0, sign_out),
-        Outcome::Ended { landed: false, .. }
-    ));
-    world.skip(secs(2));
-    world.store.loads = Ill::No;
-    let attempt = world.join(0, Demand::Usable);
-    world.run_only(0);
-    assert_eq!(world.ended(0, attempt), Outcome::Failed(SIGNED_OUT));
-    world.pass(secs(300));
-    assert_signed_out_everywhere(&world);
-}
-
-#[test]
-fn l4_a_sign_out_while_the_flight_of_an_earlier_session_still_saves_revokes_the_right_token() {
-    let mut world = World::signed_in(1);
-    world.refused(0);
-    world.run_until(0, Kind::Keep);
-    let late = world.perform(0, Kind::Keep);
-    world.sign_in(0);
-    world.run();
-    let sign_out = world.sign_out(0);
-    world.run();
-    assert_eq!(world.ended(0, sign_out), ended(Revocation::Done));
-    assert!(
-        world
-            .server
-            .revoked
-            .iter()
-            .any(|token| token == world.server.newest())
-    );
-    world.answer(0, late);
-    world.run();
-    assert!(matches!(
-        world.store.record().state,
-        State::Ended(EndReason::SignOut)
-    ));
-}
-
-#[test]
-fn l5_the_tombstone_of_a_later_session_ends_ours_however_many_sets_ours_had() {
-    let mut world = World::signed_in(2);
-    for _ in 0..3 {
-        world.refused(0);
-        world.run();
-    }
-    world.sign_in(1);
-    world.run_only(1);
-    world.server.kill_all();
-    world.refused(1);
-    world.run_only(1);
-    // Ours was replaced, and then its successor died: nothing of ours is left.
-    world.observe(0);
-    assert!(!world.is_signed_in(0));
-}
-
-#[test]
-fn l1_no_token_is_revoked_twice() {
-    for point in [Kind::Refresh, Kind::Keep] {
-        for lies in [Ill::No, Ill::Times(1)] {
-            let mut world = World::signed_in(1);
-            world.refused(0);
-            world.run_until(0, point);
-            world.store.lies = lies;
-            let answer = world.perform(0, point);
-            world.store.lies = Ill::No;
-            world.sign_out(0);
-            world.run_until(0, Kind::Bury);
-            world.answer(0, answer);
-            world.run();
-            let mut revoked = world.server.revoked.clone();
-            revoked.sort_unstable();
-            revoked.dedup();
-            assert_eq!(revoked.len(), world.server.revoked.len(), "{point:?}, {lies:?}");
-            assert_signed_out_everywhere(&world);
-        }
-    }
-}
-
-#[test]
-fn l9_a_second_sign_out_joins_the_one_that_is_under_way() {
-    let mut world = World::signed_in(1);
-    let first = world.sign_out(0);
-    let second = world.sign_out(0);
-    world.run();
-    assert_eq!(world.ended(0, first), ended(Revocation::Done));
-    assert!(matches!(
-        world.ended(0, second),
-        Outcome::Ended { landed: true, .. }
-    ));
-}
-
-#[test]
-fn l9_a_second_sign_out_tries_the_pending_tombstone_again_at_once() {
-    let mut world = World::signed_in(1);
-    world.store.saves = Ill::ForGood;
-    world.sign_out(0);
-    world.run();
-    let still_ill = world.sign_out(0);
-    world.run();
-    assert!(matches!(
-        world.ended(0, still_ill),
-        Outcome::Ended { landed: false, .. }
-    ));
-    world.store.saves = Ill::No;
-    let well = world.sign_out(0);
-    world.run();
-    assert!(matches!(
-        world.ended(0, well),
-        Outcome::Ended { landed: true, .. }
-    ));
-    assert_signed_out_everywhere(&world);
-    let nothing_left = world.sign_out(0);
-    assert_eq!(world.ended(0, nothing_left), ended(Revocation::NotOffered));
-}
-
-#[test]
-fn l5_a_hint_that_comes_while_an_older_one_is_followed_is_not_lost() {
-    let mut world = World::signed_in(2);
-    world.hint(1);
-    let before = world.perform(1, Kind::Load);
-    world.sign_out(0);
-    world.run_only(0);
-    world.hint(1);
-    world.answer(1, before);
-    world.run();
-    assert!(!world.is_signed_in(1));
-}
-
-#[test]
-fn l5_a_sign_in_after_a_removal_is_seen_even_if_the_store_counts_from_one_again() {
-    let mut world = World::signed_in(3);
-    for _ in 0..3 {
-        world.refused(0);
-        world.run();
-    }
-    world.deliver_hints();
-    world.store.remove();
-    world.hint(1);
-    world.run();
-    world.sign_in(0);
-    world.run_only(0);
-    // One holder heard of the removal; the other slept through it, and finds out at its next attempt.
-    world.hint(1);
-    world.refused(2);
-    world.run();
-    assert_eq!(world.current(1).session, world.store.session());
-    assert_eq!(world.current(2).session, world.store.session());
-    world.sign_out(0);
-    world.run();
-    world.hint(2);
-    world.run();
-    assert!(!world.is_signed_in(2));
-}
-
-#[test]
-fn l1_w4_a_refresh_token_in_a_late_answer_that_is_of_no_other_use_is_revoked() {
-    let mut world = World::signed_in(1);
-    world.server.faults.push_back(Fault::Garble);
-    world.refused(0);
-    world.run_until(0, Kind::Refresh);
-    let late = world.perform(0, Kind::Refresh);
-    world.sign_out(0);
-    world.run();
-    world.answer(0, late);
-    world.run();
-    assert_signed_out_everywhere(&world);
 }

@@ -104,6 +104,33 @@ fn t3_timers_are_never_longer_than_a_minute() {
 }
 
 #[test]
+fn t3_a_policy_of_zero_lengths_does_not_loop_either() {
+    for down in [false, true] {
+        let mut world = World::with(1, |policy| {
+            policy.renew = Renew::KeepFresh;
+            policy.renew_factor = 0.0;
+            policy.floor = Duration::ZERO;
+            policy.leeway = Duration::ZERO;
+            policy.back_off_base = Duration::ZERO;
+            policy.back_off_cap = Duration::ZERO;
+            policy.hold = Duration::ZERO;
+        });
+        world.server.lasting(Duration::ZERO);
+        world.server.swallows = down;
+        world.sign_in(0);
+        world.run();
+        world.pass(secs(5));
+        assert!(world.posts() <= 110, "{} posts in 5 s", world.posts());
+        // Whoever has just renewed has a token to send.
+        if !down {
+            world.refused(0);
+            world.run();
+            assert_eq!(world.demand(0, Demand::Usable), Demanded::LookAgain);
+        }
+    }
+}
+
+#[test]
 fn t4_a_clock_set_forward_costs_one_renewal_at_most() {
     let mut world = lasting(2, 300, Renew::KeepFresh);
     world.now.wall = world.now.wall.after(minutes(10));
@@ -212,6 +239,31 @@ fn t5_keep_fresh_waits_while_the_store_cannot_be_read() {
 }
 
 #[test]
+fn t5_keep_fresh_paces_itself_through_an_outage() {
+    let mut world = lasting(1, 60, Renew::KeepFresh);
+    world.server.swallows = true;
+    world.pass(minutes(60));
+    assert!(world.posts() <= 30, "{} posts in an hour", world.posts());
+    world.server.swallows = false;
+    world.pass(minutes(6));
+    assert!(world.current(0).is_usable(world.now.wall));
+}
+
+#[test]
+fn t5_keep_fresh_without_a_refresh_token_leaves_the_store_alone() {
+    let mut world = World::with(1, |policy| policy.renew = Renew::KeepFresh);
+    let set = TokenSet::new("lonely", world.now.wall)
+        .unwrap()
+        .expires_in(secs(60));
+    world.sign_in_with(0, set);
+    world.run();
+    world.holders[0].trace.clear();
+    world.pass(secs(DAY));
+    let effects = world.holders[0].trace.len();
+    assert_eq!(effects, 0);
+}
+
+#[test]
 fn t6_sessions_that_expire_together_are_not_renewed_together() {
     let policy = Arc::new(Policy::default());
     let now = Now::default();
@@ -297,56 +349,4 @@ fn t7_a_pause_that_is_over_is_not_told_again_for_less_than_a_millisecond() {
         world.now.mono = failure.retry_at().unwrap();
         world.now.wall = world.now.wall.after(secs(400));
     }
-}
-
-#[test]
-fn t5_keep_fresh_paces_itself_through_an_outage() {
-    let mut world = lasting(1, 60, Renew::KeepFresh);
-    world.server.swallows = true;
-    world.pass(minutes(60));
-    assert!(world.posts() <= 30, "{} posts in an hour", world.posts());
-    world.server.swallows = false;
-    world.pass(minutes(6));
-    assert!(world.current(0).is_usable(world.now.wall));
-}
-
-#[test]
-fn t3_a_policy_of_zero_lengths_does_not_loop_either() {
-    for down in [false, true] {
-        let mut world = World::with(1, |policy| {
-            policy.renew = Renew::KeepFresh;
-            policy.renew_factor = 0.0;
-            policy.floor = Duration::ZERO;
-            policy.leeway = Duration::ZERO;
-            policy.back_off_base = Duration::ZERO;
-            policy.back_off_cap = Duration::ZERO;
-            policy.hold = Duration::ZERO;
-        });
-        world.server.lasting(Duration::ZERO);
-        world.server.swallows = down;
-        world.sign_in(0);
-        world.run();
-        world.pass(secs(5));
-        assert!(world.posts() <= 110, "{} posts in 5 s", world.posts());
-        // Whoever has just renewed has a token to send.
-        if !down {
-            world.refused(0);
-            world.run();
-            assert_eq!(world.demand(0, Demand::Usable), Demanded::LookAgain);
-        }
-    }
-}
-
-#[test]
-fn t5_keep_fresh_without_a_refresh_token_leaves_the_store_alone() {
-    let mut world = World::with(1, |policy| policy.renew = Renew::KeepFresh);
-    let set = TokenSet::new("lonely", world.now.wall)
-        .unwrap()
-        .expires_in(secs(60));
-    world.sign_in_with(0, set);
-    world.run();
-    world.holders[0].trace.clear();
-    world.pass(secs(DAY));
-    let effects = world.holders[0].trace.len();
-    assert_eq!(effects, 0);
 }

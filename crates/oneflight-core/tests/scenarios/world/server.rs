@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use oneflight_core::answer::{LossCause, Verdict};
+use oneflight_core::answer::{LossCause, NotProcessedCause, Verdict};
 use oneflight_core::machine::Revocation;
+use oneflight_core::retry_after::RetryAfter;
 use oneflight_core::{RefreshToken, TokenSet, WallTime};
 
 /// What becomes of a refresh token that was used.
@@ -32,6 +33,26 @@ pub(crate) enum Fault {
     SameAccessToken,
     /// It is not processed; the answer is this.
     Say(Verdict),
+}
+
+impl Fault {
+    /// The server says that the grant is dead.
+    pub(crate) fn dead() -> Self {
+        Self::Say(Verdict::Dead { code: None })
+    }
+
+    /// The server wants the user.
+    pub(crate) fn interaction() -> Self {
+        Self::Say(Verdict::Interaction { code: None })
+    }
+
+    /// The server is surely not there.
+    pub(crate) fn unavailable(retry_after: Option<RetryAfter>) -> Self {
+        Self::Say(Verdict::Transient {
+            cause: NotProcessedCause::Unavailable,
+            retry_after,
+        })
+    }
 }
 
 struct Family {
