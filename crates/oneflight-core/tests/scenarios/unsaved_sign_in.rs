@@ -186,3 +186,40 @@ fn l11_a_sign_in_after_a_death_survives_a_store_that_could_not_be_read_for_a_mom
     assert_eq!(world.store.session(), ours);
     assert!(world.server.revoked.is_empty());
 }
+
+#[test]
+fn l11_a_sign_in_whose_landing_went_unnoticed_does_not_rise_from_the_grave_of_its_successor() {
+    let mut world = World::of(2);
+    world.store.lies = Ill::Times(1);
+    world.sign_in(0);
+    world.run();
+    // Another holder finds it and renews it; then somebody else signs in there, and out.
+    world.all_open();
+    world.refused(1);
+    world.run_only(1);
+    world.sign_in(1);
+    world.run_only(1);
+    world.sign_out(1);
+    world.run_only(1);
+    world.pass(secs(10));
+    assert!(!world.is_signed_in(0));
+    assert!(matches!(
+        world.store.record().state,
+        State::Ended(EndReason::SignOut)
+    ));
+    assert!(world.holders[0].machine.is_idle());
+}
+
+#[test]
+fn l11_a_sign_in_is_written_over_a_tombstone_that_was_there_before_the_store_could_be_read() {
+    let mut world = World::signed_in(1);
+    world.sign_out(0);
+    world.run();
+    world.crash(0);
+    world.store.loads = Ill::Times(1);
+    world.store.saves = Ill::Times(2);
+    world.sign_in(0);
+    world.pass(secs(60));
+    assert!(world.is_signed_in(0));
+    assert_eq!(world.store.session(), world.current(0).session);
+}
