@@ -143,6 +143,11 @@ impl Machine {
         stored: Option<Stored>,
     ) {
         let Some(Stored { version, record }) = stored else {
+            if self.starts_itself() {
+                // Whoever removed the record did not end the session: it needs none to go on.
+                unsaved.expected = None;
+                return self.keep_again(now, flight, unsaved);
+            }
             return self.lost_session(now, flight, unsaved, EndReason::Removed);
         };
         if record.session != unsaved.session {

@@ -239,3 +239,20 @@ fn w1_an_ambient_grant_needs_no_refresh_token_and_begins_with_a_sign_in() {
         }
     );
 }
+
+#[test]
+fn w1_client_credentials_go_on_when_their_record_is_removed() {
+    let mut world = client_credentials(1);
+    let attempt = world.join(0, Demand::Usable);
+    world.store.conflicts = Ill::Times(1);
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 1 });
+    world.skip(secs(60));
+    let attempt = world.join(0, Demand::Usable);
+    world.run_until(0, Kind::Keep);
+    world.store.remove();
+    world.run();
+    assert_eq!(world.ended(0, attempt), Outcome::Renewed { generation: 2 });
+    assert_eq!(world.store.session(), world.current(0).session);
+    assert_eq!(world.holders[0].sign_outs(), []);
+}
