@@ -4,7 +4,6 @@
 //! compare-and-swap, and again until nothing is wanted.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::effect::{Effect, Save, StoreFailed, Swap};
@@ -14,7 +13,7 @@ use super::pending::{Ending, SigningIn, Target};
 use super::publish::MAX_ENDED;
 use super::timing::pause;
 use super::{Lane, Machine};
-use crate::{EndReason, MonoTime, Now, Record, SessionId, State, Stored, TokenSet, Version};
+use crate::{EndReason, MonoTime, Now, Record, SessionId, State, Stored, Version};
 
 /// Conflicts in a row before the ledger pauses: each means that another holder wrote in between.
 const MAX_CONFLICTS: u32 = 16;
@@ -28,6 +27,8 @@ pub(super) struct Ledger {
     pub(super) step: Step,
     failures: u32,
     pub(super) conflicts: u32,
+    /// What is being read may have changed since.
+    pub(super) again: bool,
 }
 
 #[derive(Debug, Default)]
@@ -119,15 +120,21 @@ impl Machine {
         }
     }
 
-    /// A set of a session that was signed out here landed after the sign-out had found nothing to bury.
-    pub(super) fn bury_landed(&mut self, session: SessionId, set: u64, tokens: Arc<TokenSet>) {
-        let targets = alloc::vec![Target::new(Some(session), set, Some(tokens))];
-        self.ledger.get_or_insert_default().endings.push(Ending {
-            attempt: None,
-            reason: EndReason::SignOut,
-            targets,
-            failed: false,
-        });
+    /// A set of a session that was signed out here has landed, or may have: the sign-out looks again, for it may have found
+    /// nothing to bury.
+    pub(super) fn bury_landed(&mut self, session: SessionId, set: u64, revoked: bool) {
+        let ledger = self.ledger.get_or_insert_default();
+        ledger.again |= matches!(ledger.step, Step::Loading(_));
+        if !ledger.ends(session) {
+            let mut target = Target::new(Some(session), set, None);
+            target.revoked = revoked;
+            ledger.endings.push(Ending {
+                attempt: None,
+                reason: EndReason::SignOut,
+                targets: alloc::vec![target],
+                failed: false,
+            });
+        }
         self.drive_ledger();
     }
 
@@ -156,9 +163,12 @@ impl Machine {
         serial: u32,
         result: Result<Option<Stored>, StoreFailed>,
     ) {
-        let Some(ledger) = &self.ledger else { return };
+        let Some(ledger) = &mut self.ledger else { return };
         if !matches!(ledger.step, Step::Loading(expected) if expected == serial) {
             return;
+        }
+        if core::mem::take(&mut ledger.again) {
+            return self.read_ledger();
         }
         match result {
             Ok(stored) => {

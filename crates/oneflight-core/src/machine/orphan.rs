@@ -6,7 +6,6 @@ use super::Machine;
 use super::effect::{StoreFailed, Swap};
 use super::flight::{Flight, Phase};
 use super::keep::Unsaved;
-use super::ledger::Ledger;
 use super::outcome::Outcome;
 use crate::Now;
 
@@ -56,11 +55,13 @@ impl Machine {
         unsaved: Unsaved,
         result: Result<Swap, StoreFailed>,
     ) {
-        let ends = |ledger: &Ledger| ledger.ends(unsaved.session);
-        if !matches!(result, Ok(Swap::Written(_))) {
+        let (session, set) = (unsaved.session, unsaved.set);
+        let landed = matches!(result, Ok(Swap::Written(_)));
+        if !landed {
             self.drop_unsaved(&flight, unsaved);
-        } else if self.is_ended(unsaved.session) && !self.ledger.as_deref().is_some_and(ends) {
-            self.bury_landed(unsaved.session, unsaved.set, unsaved.tokens);
+        }
+        if self.is_ended(session) && !matches!(result, Ok(Swap::Conflict)) {
+            self.bury_landed(session, set, flight.revoked_by_sign_out || !landed);
         }
         self.land(now, &mut flight);
     }

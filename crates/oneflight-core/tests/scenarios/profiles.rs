@@ -256,3 +256,34 @@ fn w1_client_credentials_go_on_when_their_record_is_removed() {
     assert_eq!(world.store.session(), world.current(0).session);
     assert_eq!(world.holders[0].sign_outs(), []);
 }
+
+#[test]
+fn l1_a_sign_out_that_read_before_the_first_set_landed_buries_it_all_the_same() {
+    for lies in [Ill::No, Ill::Times(1)] {
+        for answered_first in [false, true] {
+            let mut world = client_credentials(1);
+            world.join(0, Demand::Usable);
+            world.run_until(0, Kind::Keep);
+            let sign_out = world.sign_out(0);
+            let nothing = world.perform(0, Kind::Load);
+            world.store.lies = lies;
+            let landed = world.perform(0, Kind::Keep);
+            let answers = match answered_first {
+                false => [landed, nothing],
+                true => [nothing, landed],
+            };
+            for answer in answers {
+                world.answer(0, answer);
+            }
+            world.run();
+            assert!(matches!(
+                world.ended(0, sign_out),
+                Outcome::Ended { landed: true, .. }
+            ));
+            assert!(matches!(
+                world.store.record().state,
+                State::Ended(EndReason::SignOut)
+            ));
+        }
+    }
+}
