@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod any_play;
 mod commands;
 mod leases;
 mod losses;

@@ -26,6 +26,8 @@ pub(crate) struct Holder {
     pub(super) ended: Vec<SessionId>,
     /// Refresh tokens whose successor this holder was told.
     pub(super) learned: Vec<String>,
+    /// The answer on its way is for a session that is over here.
+    late: bool,
     pub(super) generation: u64,
     pub(super) status: Option<Status>,
     shown: Option<(SessionId, String)>,
@@ -45,6 +47,7 @@ impl Holder {
             hints: 0,
             ended: Vec::new(),
             learned: Vec::new(),
+            late: false,
             generation: 0,
             status: None,
             shown: None,
@@ -87,6 +90,13 @@ impl Holder {
         self.shown = shown;
     }
 
+    /// The session of this holder is over, or about to be replaced: what it knew of its tokens is of no use to anybody.
+    pub(super) fn move_on(&mut self) {
+        self.learned.clear();
+        let asked = |effect: &Effect| matches!(effect, Effect::Refresh(..));
+        self.late = self.awaited > 0 || self.pending.iter().any(asked);
+    }
+
     pub(super) fn learn(&mut self, base: Option<&TokenSet>, verdict: &Verdict) {
         let new = match verdict {
             Verdict::Renewed(set) => set.refresh_token.as_ref(),
@@ -94,7 +104,9 @@ impl Holder {
             _ => None,
         };
         let old = base.and_then(|base| base.refresh_token.as_ref());
+        let late = std::mem::take(&mut self.late);
         if let (Some(old), Some(new)) = (old, new)
+            && !late
             && !old.same_as(new)
         {
             self.learned.push(old.expose().into());

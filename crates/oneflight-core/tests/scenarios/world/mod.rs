@@ -196,6 +196,7 @@ impl World {
     pub(crate) fn sign_in_with(&mut self, h: usize, tokens: TokenSet) -> AttemptId {
         self.born += 1;
         let session = SessionId(id(self.born));
+        self.holders[h].move_on();
         let id = self.holders[h].machine.sign_in(self.now, session, tokens);
         self.holders[h].waiting.insert(id);
         self.drain(h);
@@ -204,12 +205,13 @@ impl World {
 
     pub(crate) fn sign_out(&mut self, h: usize) -> AttemptId {
         let holder = &mut self.holders[h];
-        holder
-            .ended
-            .extend(holder.machine.snapshot().current.map(|current| current.session));
+        let ended = holder.machine.snapshot().current.map(|current| current.session);
+        holder.move_on();
         let id = holder.machine.sign_out(self.now);
         holder.waiting.insert(id);
         self.drain(h);
+        assert!(!self.is_signed_in(h), "signed out and signed in");
+        self.holders[h].ended.extend(ended);
         id
     }
 
@@ -303,9 +305,16 @@ impl World {
         }
     }
 
-    /// Every timer fires now.
+    pub(crate) fn renew_lease(&mut self, h: usize) {
+        if let Some(length) = self.store.renew_lease(h, self.now.mono) {
+            self.tell(h, |machine, now| machine.lease(now, length));
+        }
+    }
+
+    /// Every timer fires now, and every lease is renewed.
     pub(crate) fn wake(&mut self) {
         for h in 0..self.holders.len() {
+            self.renew_lease(h);
             self.tell(h, Machine::handle_timeout);
         }
         self.run();

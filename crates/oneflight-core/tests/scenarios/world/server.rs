@@ -134,6 +134,13 @@ impl Server {
             .all(|family| self.revoked.contains(family.refresh_tokens.last().unwrap()))
     }
 
+    pub(super) fn are_of_one_family(&self, one: &str, other: &str) -> bool {
+        let has = |family: &Family, token| family.refresh_tokens.iter().any(|known| known == token);
+        self.families
+            .iter()
+            .any(|family| has(family, one) && has(family, other))
+    }
+
     /// The user takes the grant back at the server.
     pub(crate) fn kill_all(&mut self) {
         for family in &mut self.families {

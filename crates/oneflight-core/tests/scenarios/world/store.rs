@@ -157,6 +157,16 @@ impl Store {
         }
     }
 
+    /// The driver of this holder renews its lease, if it has one. How long it lasts from now on.
+    pub(super) fn renew_lease(&mut self, holder: usize, now: MonoTime) -> Option<Duration> {
+        let LockKind::Lease(length) = self.lock_kind else {
+            return None;
+        };
+        let (_, until) = self.held.as_mut().filter(|(by, _)| *by == holder)?;
+        *until = Some(now.after(length));
+        Some(length)
+    }
+
     /// The lease runs out here and now, whoever has it.
     pub(crate) fn lose_lease(&mut self) {
         self.held = None;
