@@ -25,7 +25,6 @@ pub(crate) struct Live {
     pub(crate) tokens: Arc<TokenSet>,
     pub(crate) header: HeaderValue,
     usable_until: WallTime,
-    renew_at: WallTime,
     /// Until here the token is usable and not due, as the system keeps time; `None`: never, as far as it can tell.
     fresh_until: Option<SystemTime>,
 }
@@ -58,7 +57,6 @@ impl Live {
             },
             header,
             usable_until,
-            renew_at,
             fresh_until: as_system_time(usable_until.min(renew_at)),
             tokens: current.tokens,
         }
@@ -76,8 +74,9 @@ impl Live {
         self.fresh_until.is_none_or(|until| now < until)
     }
 
+    /// Whether a renewal is due, or the token has run out.
     pub(crate) fn is_due(&self, now: WallTime) -> bool {
-        now >= self.renew_at
+        !as_system_time(now).is_some_and(|now| self.is_fresh(now))
     }
 
     pub(crate) fn usable_until(&self) -> Option<WallTime> {
