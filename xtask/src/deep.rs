@@ -21,6 +21,8 @@ const FUZZ_SECS: u32 = 60;
 
 struct Plan {
     parts: Vec<String>,
+    /// How much more than in the tests may go wrong in each world of the model.
+    model_depth: u32,
     fuzz_secs: u32,
     advisories: bool,
     soak: Soak,
@@ -32,7 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for part in &plan.parts {
         say(format!("deep: {part}"));
         let outcome = match part.as_str() {
-            "model" => model(),
+            "model" => model(plan.model_depth),
             "powerset" => powerset(),
             "deny" => deny(plan.advisories),
             "fuzz" => fuzz(plan.fuzz_secs),
@@ -57,6 +59,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 fn plan(args: &[String]) -> Result<Plan, Failure> {
     let mut plan = Plan {
         parts: Vec::new(),
+        model_depth: 0,
         fuzz_secs: FUZZ_SECS,
         advisories: false,
         soak: Soak::default(),
@@ -64,6 +67,7 @@ fn plan(args: &[String]) -> Result<Plan, Failure> {
     let mut options = Options::new("deep", args);
     while let Some(arg) = options.next() {
         match arg {
+            "--model-depth" => plan.model_depth = options.number(arg)?,
             "--fuzz-seconds" => plan.fuzz_secs = options.number(arg)?,
             "--soak-rounds" => plan.soak.rounds = options.number(arg)?,
             "--advisories" => plan.advisories = true,
@@ -78,9 +82,10 @@ fn plan(args: &[String]) -> Result<Plan, Failure> {
 }
 
 /// The exhaustive check of the machine, with what it visited: the tests run it too, but keep that to themselves.
-fn model() -> Result<(), Failure> {
+fn model(depth: u32) -> Result<(), Failure> {
     shown(
         cargo()
+            .env("ONEFLIGHT_MODEL_DEPTH", depth.to_string())
             .args([
                 "test",
                 "--release",

@@ -32,7 +32,7 @@ Usage: cargo xtask WORD [OPTIONS]
   bench [-- ARGS]   the measurements of benches/
   soak [--rounds N] [--requests N]
                     every scenario of the demo, over and over (20 rounds, 200 requests)
-  deep [PART...] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
+  deep [PART...] [--model-depth N] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
                     what is too slow for every change. PART is any of
                     model, powerset, deny, fuzz, bench, soak; without one, all of them
   help              this text
