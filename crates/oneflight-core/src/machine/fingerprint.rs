@@ -425,7 +425,7 @@ impl Ledger {
                 });
             }
         }
-        print.put((discriminant(&self.step), self.again));
+        print.put((self.again, self.doubted, discriminant(&self.step)));
         match &self.step {
             Step::Idle | Step::Loading(_) => {}
             Step::Saving(_, sign_in) => print.put(sign_in),

@@ -25,10 +25,12 @@ pub(super) struct Ledger {
     pub(super) sign_in: Option<SigningIn>,
     pub(super) endings: Vec<Ending>,
     pub(super) step: Step,
+    /// What is read or written may have changed since, or a command came that it says nothing about.
+    pub(super) again: bool,
+    /// The last read was older than what is known. Another one like it is believed: the store numbers its writes anew.
+    pub(super) doubted: bool,
     failures: u32,
     pub(super) conflicts: u32,
-    /// What is being read may have changed since.
-    pub(super) again: bool,
 }
 
 #[derive(Debug, Default)]
@@ -91,15 +93,13 @@ impl Machine {
             .is_some_and(|ledger| ledger.sign_in.is_some())
     }
 
-    /// Begins a pass, unless one is under way: its end looks at the newest commands anyway.
+    /// Begins a pass for a new command, or lets the one under way be followed by another.
     pub(super) fn drive_ledger(&mut self) {
-        // A new command does not wait for the pause of an old one.
-        if self
-            .ledger
-            .as_ref()
-            .is_some_and(|ledger| matches!(ledger.step, Step::Idle | Step::Waiting(_)))
-        {
-            self.read_ledger();
+        let Some(ledger) = &mut self.ledger else { return };
+        match ledger.step {
+            // A new command does not wait for the pause of an old one.
+            Step::Idle | Step::Waiting(_) => self.read_ledger(),
+            Step::Loading(_) | Step::Saving(..) => ledger.again = true,
         }
     }
 
@@ -118,13 +118,13 @@ impl Machine {
         if matches!(ledger.step, Step::Idle) {
             ledger.step = Step::Waiting(until);
         }
+        ledger.again = true;
     }
 
     /// A set of a session that was signed out here has landed, or may have: the sign-out looks again, for it may have found
     /// nothing to bury.
     pub(super) fn bury_landed(&mut self, session: SessionId, set: u64, revoked: bool) {
         let ledger = self.ledger.get_or_insert_default();
-        ledger.again |= matches!(ledger.step, Step::Loading(_));
         if !ledger.ends(session) {
             let mut target = Target::new(Some(session), set, None);
             target.revoked = revoked;
@@ -154,6 +154,7 @@ impl Machine {
         let serial = self.load(Lane::Ledger);
         if let Some(ledger) = &mut self.ledger {
             ledger.step = Step::Loading(serial);
+            ledger.again = false;
         }
     }
 
@@ -163,21 +164,34 @@ impl Machine {
         serial: u32,
         result: Result<Option<Stored>, StoreFailed>,
     ) {
-        let Some(ledger) = &mut self.ledger else { return };
-        if !matches!(ledger.step, Step::Loading(expected) if expected == serial) {
+        let awaited =
+            |ledger: &mut Box<Ledger>| matches!(ledger.step, Step::Loading(expected) if expected == serial);
+        let Some(mut ledger) = self.ledger.take_if(awaited) else {
             return;
-        }
-        if core::mem::take(&mut ledger.again) {
-            return self.read_ledger();
-        }
+        };
         match result {
             Ok(stored) => {
+                let version = stored.as_ref().map(|stored| stored.version);
+                let stale = version.is_some() && self.known > version;
+                let doubted = core::mem::replace(&mut ledger.doubted, stale);
+                if !ledger.again {
+                    self.aim(&mut ledger, stored.as_ref());
+                }
+                let again = ledger.again || (stale && !doubted);
+                self.ledger = Some(ledger);
                 if let Some(stored) = &stored {
                     self.weigh(now, stored.clone());
                 }
-                self.write_ledger(now, stored);
+                if again {
+                    self.read_ledger();
+                } else {
+                    self.write_ledger(now, stored);
+                }
             }
-            Err(StoreFailed) => self.ledger_failed(now),
+            Err(StoreFailed) => {
+                self.ledger = Some(ledger);
+                self.ledger_failed(now);
+            }
         }
     }
 
@@ -186,7 +200,6 @@ impl Machine {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
-        self.aim(&mut ledger, stored.as_ref());
         if let Some(sign_in) = &mut ledger.sign_in {
             let first = !core::mem::replace(&mut sign_in.read, true);
             if let Some(Stored { version, record }) = &stored {
@@ -237,38 +250,6 @@ impl Machine {
                 let other_lives =
                     stored.is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
                 self.endings_landed(ledger, other_lives);
-            }
-        }
-    }
-
-    /// Learns from the record what is to be ended, and with it revoked. A sign-out that did not know what stood in the
-    /// store ends what stands there now, and nothing that comes later.
-    fn aim(&mut self, ledger: &mut Ledger, stored: Option<&Stored>) {
-        let live = stored.and_then(|stored| match &stored.record.state {
-            State::Live { tokens, .. } => Some((stored.record.session, stored.record.set, tokens)),
-            State::Ended(_) => None,
-        });
-        for ending in &mut ledger.endings {
-            let session = live.map(|(session, ..)| session);
-            let known = ending.targets.iter().any(|target| target.session == session);
-            let unseen = |target: &&mut Target| target.session.is_none();
-            if let Some(target) = ending.targets.iter_mut().find(unseen).filter(|_| !known) {
-                target.session = session;
-                session
-                    .into_iter()
-                    .for_each(|session| self.remember_ended(session));
-            }
-            ending.targets.retain(|target| target.session.is_some());
-            // A dead grant ends with the set that was refused, and nothing of it is left to revoke.
-            let signs_out = ending.reason == EndReason::SignOut;
-            let Some((session, set, tokens)) = live.filter(|_| signs_out) else {
-                continue;
-            };
-            for target in ending.targets.iter_mut().filter(|target| target.is(session)) {
-                if set > target.set || (set == target.set && !target.revoked) {
-                    target.revoked = false;
-                    (target.set, target.newest) = (set, Some(tokens.clone()));
-                }
             }
         }
     }
@@ -345,6 +326,10 @@ impl Machine {
             }
             other_lives = true;
             self.publish_sign_in(now, &mut ledger, true);
+        }
+        if ledger.again {
+            self.ledger = Some(ledger);
+            return self.read_ledger();
         }
         self.endings_landed(ledger, other_lives);
     }

@@ -3,8 +3,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::AttemptId;
-use crate::{EndReason, Record, SessionId, State, TokenSet, Version};
+use super::ledger::Ledger;
+use super::{AttemptId, Machine};
+use crate::{EndReason, Record, SessionId, State, Stored, TokenSet, Version};
 
 /// A sign-in that does not stand in the store yet.
 #[derive(Debug)]
@@ -100,5 +101,39 @@ impl Ending {
                 .targets
                 .iter()
                 .any(|target| target.is(record.session) && (!dead || target.set == record.set))
+    }
+}
+
+impl Machine {
+    /// Learns from the record what is to be ended, and with it revoked. A sign-out that did not know what stood in the
+    /// store ends what stands there now, and nothing that comes later.
+    pub(super) fn aim(&mut self, ledger: &mut Ledger, stored: Option<&Stored>) {
+        let live = stored.and_then(|stored| match &stored.record.state {
+            State::Live { tokens, .. } => Some((stored.record.session, stored.record.set, tokens)),
+            State::Ended(_) => None,
+        });
+        for ending in &mut ledger.endings {
+            let session = live.map(|(session, ..)| session);
+            let known = ending.targets.iter().any(|target| target.session == session);
+            let unseen = |target: &&mut Target| target.session.is_none();
+            if let Some(target) = ending.targets.iter_mut().find(unseen).filter(|_| !known) {
+                target.session = session;
+                session
+                    .into_iter()
+                    .for_each(|session| self.remember_ended(session));
+            }
+            ending.targets.retain(|target| target.session.is_some());
+            // A dead grant ends with the set that was refused, and nothing of it is left to revoke.
+            let signs_out = ending.reason == EndReason::SignOut;
+            let Some((session, set, tokens)) = live.filter(|_| signs_out) else {
+                continue;
+            };
+            for target in ending.targets.iter_mut().filter(|target| target.is(session)) {
+                if set > target.set || (set == target.set && !target.revoked) {
+                    target.revoked = false;
+                    (target.set, target.newest) = (set, Some(tokens.clone()));
+                }
+            }
+        }
     }
 }

@@ -84,6 +84,7 @@ impl World {
         let now = self.now;
         let holder = self.holder_mut(slot);
         holder.sign_in_read = false;
+        holder.reads_too_early = holder.ledger_reads();
         let id = holder.machine.sign_in(now, session(family), tokens);
         holder.waiting.push(Waiting {
             id,
@@ -115,6 +116,7 @@ impl World {
         self.past.signed_out |= ends | stood;
         let now = self.now;
         let holder = self.holder_mut(slot);
+        holder.reads_too_early = holder.ledger_reads();
         holder.over |= ends | stood;
         holder.signed_out |= ends;
         holder.signed_out_unseen |= unseen;
@@ -230,8 +232,10 @@ impl World {
 
     /// A holder reads a record. What its sign-in or sign-out reads is what they are about.
     fn hear(&mut self, slot: u8, stored: Option<&crate::Stored>, ledger: bool) {
+        let holder = self.holder_mut(slot);
+        let too_early = ledger && core::mem::take(&mut holder.reads_too_early);
+        let ledger = ledger && !too_early;
         let Some(record) = stored.map(|stored| &stored.record) else {
-            let holder = self.holder_mut(slot);
             holder.signed_out_unseen &= !ledger;
             holder.sign_in_read |= ledger;
             return;
@@ -329,6 +333,7 @@ impl World {
             }
             (Op::Load(ticket), How::Fail) => {
                 self.left.store_faults -= 1;
+                self.holder_mut(slot).reads_too_early &= !is_of_ledger(ticket);
                 self.tell(slot, |machine, now| machine.loaded(now, ticket, Err(StoreFailed)))
             }
             (Op::Load(ticket), _) => self.answer(slot, how, Op::Loaded(ticket, Ok(self.store.clone()))),

@@ -175,13 +175,16 @@ impl World {
     }
 
     fn may_end(&self, session: u8, status: Status) -> Checked {
+        // A sign-in that could not be stored gives way to what another holder stored meanwhile.
+        let stored = self.past.kept[usize::from(session)] != 0;
+        let over = self.past.signed_out | self.past.replaced | self.past.buried;
+        let over = over & bit(session) != 0 || !stored;
         match status {
-            Status::SignedOut(EndReason::SignOut) => ensure(
-                (self.past.signed_out | self.past.replaced | self.past.buried) & bit(session) != 0,
-                "5: a session ended that nobody had signed out",
-            ),
+            Status::SignedOut(EndReason::SignOut) => {
+                ensure(over, "5: a session ended that nobody had signed out")
+            }
             Status::SignedOut(EndReason::GrantDead { .. }) => ensure(
-                !self.can_renew(session) || self.past.replaced & bit(session) != 0,
+                !self.can_renew(session) || over,
                 "2: a session that could be renewed ended as dead",
             ),
             _ => Err(Violation("2: a session ended without a reason")),

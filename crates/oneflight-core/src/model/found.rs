@@ -185,3 +185,28 @@ fn l4_a_tombstone_that_fails_costs_no_other_session_its_token() {
         .with(|rules| rules.policy_mut().profile.revocation_reaches_beyond_family = true);
     replay_in(rules, &trace);
 }
+
+#[test]
+fn l5_l8_a_sign_out_during_the_write_of_another_is_written_as_well() {
+    let shown = [Demand(0, Want::Usable), Go(0, 0, Well)];
+    let sign_out = [SignOut(0), Go(0, 0, Well), Go(0, 0, Late)];
+    let sign_in = [SignIn(1), Go(1, 0, Well), Go(1, 0, Well)];
+    let seen = [Hint(0), Go(0, 1, Well), SignOut(0), Go(0, 0, Well)];
+    replay(
+        "two sign-outs of two sessions",
+        &[&shown[..], &sign_out, &sign_in, &seen].concat(),
+    );
+}
+
+#[test]
+fn l5_a_late_read_does_not_bring_a_session_back_whose_end_was_read_meanwhile() {
+    let unsaved = [SignIn(0), Go(0, 0, Fail)];
+    let overtaken = [SignIn(1), Go(1, 0, Well), Go(1, 0, Well)];
+    let read = [Tick, Timeout(0), Go(0, 0, Late)];
+    let sign_out = [SignOut(1), Go(1, 0, Well), Go(1, 0, Well)];
+    let told = [Hint(0), Go(0, 1, Well), Go(0, 0, Well)];
+    replay(
+        "a late read of an unsaved sign-in",
+        &[&unsaved[..], &overtaken, &read, &sign_out, &told].concat(),
+    );
+}

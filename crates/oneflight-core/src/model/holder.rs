@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::rules::{LIFETIME, Rules};
 use super::server::{Grant, Name};
+use crate::machine::fingerprint::is_of_ledger;
 use crate::machine::{
     AttemptId, Config, LoadTicket, LockTicket, Machine, RefreshTicket, RevokeTicket, Save, SaveTicket,
     Snapshot, StoreFailed, Swap,
@@ -74,6 +75,8 @@ pub(super) struct Holder {
     pub(super) over: u8,
     /// Sessions that it was told to sign out.
     pub(super) signed_out: u8,
+    /// The read that is under way for its sign-in or sign-out began before the last of them.
+    pub(super) reads_too_early: bool,
     /// Its sign-in has read what it takes the place of.
     pub(super) sign_in_read: bool,
     /// It was told to sign out before it knew what stands in the store.
@@ -103,6 +106,7 @@ impl Holder {
             refused: Vec::new(),
             over: 0,
             signed_out: 0,
+            reads_too_early: false,
             sign_in_read: false,
             signed_out_unseen: false,
             signed_out_unseen_in: 0,
@@ -119,6 +123,14 @@ impl Holder {
     pub(super) fn access(&self) -> Option<Name> {
         let current = self.shown.current.as_ref();
         current.map(|current| access(&current.tokens))
+    }
+
+    /// Whether a read is under way for a sign-in or a sign-out.
+    pub(super) fn ledger_reads(&self) -> bool {
+        self.ops.iter().any(|op| match op {
+            Op::Load(ticket) | Op::Loaded(ticket, _) => is_of_ledger(*ticket),
+            _ => false,
+        })
     }
 
     /// Whether it waits for the token endpoint.

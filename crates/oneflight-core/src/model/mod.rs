@@ -16,6 +16,7 @@ mod holder;
 mod mutants;
 mod print;
 mod quiet;
+mod random;
 mod rules;
 mod search;
 mod server;

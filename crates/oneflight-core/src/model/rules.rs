@@ -146,9 +146,10 @@ impl Rules {
         Arc::make_mut(&mut self.policy)
     }
 
-    /// Whether a holder may sleep while the others take it for dead. What they then cannot know is not held against them.
+    /// Whether a holder may be taken for dead while it sleeps, or cannot save what it got. What the others then cannot
+    /// know is not held against them.
     pub(super) fn frozen(&self) -> bool {
-        self.slow && !self.sound()
+        (self.slow || self.budget.store_faults > 0) && !self.sound()
     }
 
     /// Whether two holders are never under the lock at once.

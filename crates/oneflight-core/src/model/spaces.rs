@@ -45,11 +45,15 @@ const COMMANDS: Budget = Budget {
     ..NONE
 };
 
+/// How much more than by default is searched.
+pub(super) fn depth() -> u8 {
+    let depth = std::env::var("ONEFLIGHT_MODEL_DEPTH").ok();
+    depth.and_then(|depth| depth.parse().ok()).unwrap_or(0)
+}
+
 /// Two holders, a strict server and a sound lock, with this budget, and so much more of it at every further depth.
 fn space(name: &'static str, budget: Budget, more: Budget) -> Rules {
-    let depth = std::env::var("ONEFLIGHT_MODEL_DEPTH").ok();
-    let depth: u8 = depth.and_then(|depth| depth.parse().ok()).unwrap_or(0);
-    let budget = (0..depth).fold(budget, |budget, _| budget.and(&more));
+    let budget = (0..depth()).fold(budget, |budget, _| budget.and(&more));
     Rules::new(name).with(|rules| rules.budget = budget)
 }
 

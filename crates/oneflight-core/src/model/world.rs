@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::holder::{self, FAMILIES, Holder, bit, refresh, token_set};
+use super::holder::{self, FAMILIES, Holder, bit, number, refresh, token_set};
 use super::rules::{Budget, Rules, StoreKind};
 use super::server::{Family, Grant, Name};
 use crate::machine::{Effect, Swap};
@@ -136,14 +136,19 @@ impl World {
             return Ok(Swap::Conflict);
         }
         self.may_write(&save.record)?;
-        if let Some(stood) = self.stored_session()
-            && stood != save.record.session.0[0]
+        self.replace(number(save.record.session));
+        Ok(Swap::Written(self.put(save.record.clone())))
+    }
+
+    /// Notes whose place a session takes in the store.
+    fn replace(&mut self, session: u8) {
+        if let Some(stood) = self.store.as_ref().map(|stored| number(stored.record.session))
+            && stood != session
         {
             self.past.replaced |= bit(stood);
             // A sign-in revokes nothing, and whoever signs out what it replaced need not know the newest token.
             self.past.lost |= bit(stood);
         }
-        Ok(Swap::Written(self.put(save.record.clone())))
     }
 
     fn put(&mut self, record: Record) -> Version {
