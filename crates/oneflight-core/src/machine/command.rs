@@ -9,6 +9,7 @@ use super::attempt::Attempt;
 use super::config::GrantKind;
 use super::demand::{Demand, Demanded};
 use super::effect::{AttemptId, Revocation, Status};
+use super::ledger::Step;
 use super::outcome::{Cause, Failure, Outcome, TransientCause};
 use super::pending::{Ending, SigningIn, Target};
 use super::publish::MAX_ENDED;
@@ -213,6 +214,7 @@ impl Machine {
             self.remember_ended(session);
         }
         let ledger = self.ledger.get_or_insert_default();
+        let came_late = matches!(ledger.step, Step::Loading(_));
         if let Some(sign_in) = ledger.sign_in.take()
             && let Some(waiting) = sign_in.attempt
         {
@@ -224,6 +226,7 @@ impl Machine {
             reason: EndReason::SignOut,
             targets,
             failed: false,
+            came_late,
         };
         self.ledger.get_or_insert_default().endings.push(ending);
         self.end_session(now, EndReason::SignOut);

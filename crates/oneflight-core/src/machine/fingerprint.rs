@@ -246,6 +246,7 @@ impl Machine {
         versions.extend(self.known);
         if let Some(flight) = &self.flight {
             versions.extend(flight.waited);
+            versions.extend(flight.doubted);
             versions.extend(match &flight.phase {
                 Phase::Marking(base)
                 | Phase::Refreshing(base)
@@ -258,6 +259,7 @@ impl Machine {
                 _ => None,
             });
         }
+        versions.extend(self.ledger.as_ref().and_then(|ledger| ledger.doubted));
         if let Some(sign_in) = self.ledger.as_ref().and_then(|ledger| ledger.sign_in.as_ref()) {
             versions.extend(sign_in.seen);
         }
@@ -340,12 +342,19 @@ impl Attempt {
 impl Flight {
     fn print(&self, print: &mut Print) {
         print_option(print, self.attempt.as_ref(), Attempt::print);
-        print.put((self.orphan, self.revoked_by_sign_out, self.retried, self.reloads));
+        print.put((
+            self.orphan,
+            self.revoked_by_sign_out,
+            self.retried,
+            self.reloads,
+            self.doubted,
+        ));
         let leased = self
             .held
             .map(|held| held.lease_until.map(|until| until > print.now.mono));
         print.put(leased);
         print.version(self.waited);
+        print.version(self.doubted);
         print.put(discriminant(&self.phase));
         match &self.phase {
             Phase::Opening | Phase::Locking | Phase::Loading => {}
@@ -417,7 +426,7 @@ impl Ledger {
         print.put(self.endings.len());
         for ending in &self.endings {
             print.attempt(ending.attempt);
-            print.put(ending.reason);
+            print.put((ending.reason, ending.came_late));
             for target in &ending.targets {
                 print.put((target.session, target.set, target.revoked));
                 print_option(print, target.newest.as_deref(), |tokens, print| {
@@ -425,7 +434,8 @@ impl Ledger {
                 });
             }
         }
-        print.put((self.again, self.doubted, discriminant(&self.step)));
+        print.version(self.doubted);
+        print.put((self.again, discriminant(&self.step)));
         match &self.step {
             Step::Idle | Step::Loading(_) => {}
             Step::Saving(_, sign_in) => print.put(sign_in),

@@ -34,6 +34,9 @@ pub(super) struct Flight {
     /// This lost answer was already followed by a retry.
     pub(super) retried: bool,
     pub(super) reloads: u8,
+    /// The last read was older than this, which was known. Another one like it is believed: the store numbers its
+    /// writes anew.
+    pub(super) doubted: Option<Version>,
     /// The foreign mark that was waited for under a lease.
     pub(super) waited: Option<Version>,
     /// The ticket that is out.
@@ -150,6 +153,7 @@ impl Machine {
             held: None,
             retried: false,
             reloads: 0,
+            doubted: None,
             waited: None,
             serial: 0,
             phase: Phase::Opening,
@@ -289,6 +293,13 @@ impl Machine {
                 self.weigh(now, stored);
             }
             return self.orphan_lands(now, flight);
+        }
+        let doubt = self.doubts(result.as_ref().ok().and_then(Option::as_ref));
+        if doubt.is_some() && flight.doubted != doubt {
+            // A hint was quicker.
+            flight.doubted = doubt;
+            let phase = core::mem::replace(&mut flight.phase, Phase::Opening);
+            return self.fly_load(flight, phase);
         }
         match (core::mem::replace(&mut flight.phase, Phase::Opening), result) {
             (Phase::Resolving(unsaved), Ok(stored)) => self.resolve(now, flight, unsaved, stored),

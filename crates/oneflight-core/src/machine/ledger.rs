@@ -27,8 +27,9 @@ pub(super) struct Ledger {
     pub(super) step: Step,
     /// What is read or written may have changed since, or a command came that it says nothing about.
     pub(super) again: bool,
-    /// The last read was older than what is known. Another one like it is believed: the store numbers its writes anew.
-    pub(super) doubted: bool,
+    /// The last read was older than this, which was known. Another one like it is believed: the store numbers its
+    /// writes anew.
+    pub(super) doubted: Option<Version>,
     failures: u32,
     pub(super) conflicts: u32,
 }
@@ -114,6 +115,7 @@ impl Machine {
             reason,
             targets,
             failed: true,
+            came_late: false,
         });
         if matches!(ledger.step, Step::Idle) {
             ledger.step = Step::Waiting(until);
@@ -133,6 +135,7 @@ impl Machine {
                 reason: EndReason::SignOut,
                 targets: alloc::vec![target],
                 failed: false,
+                came_late: false,
             });
         }
         self.drive_ledger();
@@ -150,11 +153,14 @@ impl Machine {
         }
     }
 
-    fn read_ledger(&mut self) {
+    pub(super) fn read_ledger(&mut self) {
         let serial = self.load(Lane::Ledger);
         if let Some(ledger) = &mut self.ledger {
             ledger.step = Step::Loading(serial);
             ledger.again = false;
+            for ending in &mut ledger.endings {
+                ending.came_late = false;
+            }
         }
     }
 
@@ -171,16 +177,16 @@ impl Machine {
         };
         match result {
             Ok(stored) => {
-                let version = stored.as_ref().map(|stored| stored.version);
-                let stale = version.is_some() && self.known > version;
-                let doubted = core::mem::replace(&mut ledger.doubted, stale);
-                if !ledger.again {
-                    self.aim(&mut ledger, stored.as_ref());
-                }
-                let again = ledger.again || (stale && !doubted);
+                let doubt = self
+                    .doubts(stored.as_ref())
+                    .filter(|known| ledger.doubted != Some(*known));
+                ledger.doubted = doubt;
+                self.aim(&mut ledger, stored.as_ref());
+                let again = ledger.again || doubt.is_some();
                 self.ledger = Some(ledger);
-                if let Some(stored) = &stored {
-                    self.weigh(now, stored.clone());
+                let ended = |stored: &&Stored| matches!(stored.record.state, State::Ended(_));
+                if let Some(tombstone) = stored.as_ref().filter(ended) {
+                    self.weigh(now, tombstone.clone());
                 }
                 if again {
                     self.read_ledger();

@@ -225,6 +225,12 @@ impl Machine {
         }
     }
 
+    /// What is known that is newer than what was read.
+    fn doubts(&self, stored: Option<&Stored>) -> Option<Version> {
+        self.known
+            .filter(|known| stored.is_some_and(|stored| stored.version < *known))
+    }
+
     fn serial(&mut self) -> u32 {
         self.serials = self.serials.wrapping_add(1);
         self.serials

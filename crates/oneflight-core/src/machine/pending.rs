@@ -62,6 +62,8 @@ pub(super) struct Ending {
     pub(super) targets: Vec<Target>,
     /// The application was told that the store could not keep it.
     pub(super) failed: bool,
+    /// It came while a read was under way, which says nothing about it.
+    pub(super) came_late: bool,
 }
 
 /// One session to bury.
@@ -112,7 +114,7 @@ impl Machine {
             State::Live { tokens, .. } => Some((stored.record.session, stored.record.set, tokens)),
             State::Ended(_) => None,
         });
-        for ending in &mut ledger.endings {
+        for ending in ledger.endings.iter_mut().filter(|ending| !ending.came_late) {
             let session = live.map(|(session, ..)| session);
             let known = ending.targets.iter().any(|target| target.session == session);
             let unseen = |target: &&mut Target| target.session.is_none();

@@ -75,6 +75,12 @@ impl Machine {
         if let Some(Phase::Unsaved(..)) = self.flight.as_ref().map(|flight| &flight.phase) {
             self.retry_save(now);
         }
-        self.drive_ledger();
+        if self
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.retry_at().is_some())
+        {
+            self.read_ledger();
+        }
     }
 }

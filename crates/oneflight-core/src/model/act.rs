@@ -116,10 +116,10 @@ impl World {
         self.past.signed_out |= ends | stood;
         let now = self.now;
         let holder = self.holder_mut(slot);
-        holder.reads_too_early = holder.ledger_reads();
+        let read = usize::from(holder.ledger_reads());
+        holder.signed_out_unseen[read] |= unseen;
         holder.over |= ends | stood;
         holder.signed_out |= ends;
-        holder.signed_out_unseen |= unseen;
         holder.signed_out_unseen_in |= stood;
         let id = holder.machine.sign_out(now);
         holder.waiting.push(Waiting {
@@ -233,11 +233,17 @@ impl World {
     /// A holder reads a record. What its sign-in or sign-out reads is what they are about.
     fn hear(&mut self, slot: u8, stored: Option<&crate::Stored>, ledger: bool) {
         let holder = self.holder_mut(slot);
-        let too_early = ledger && core::mem::take(&mut holder.reads_too_early);
-        let ledger = ledger && !too_early;
+        let [mut aims, mut reads] = [false; 2];
+        if ledger {
+            // What is known to be old is read again.
+            let old = stored.is_some_and(|stored| holder.machine.known() > Some(stored.version));
+            reads = !core::mem::take(&mut holder.reads_too_early) && !old;
+            let [now, next] = holder.signed_out_unseen;
+            aims = now;
+            holder.signed_out_unseen = [next, false];
+        }
+        holder.sign_in_read |= reads;
         let Some(record) = stored.map(|stored| &stored.record) else {
-            holder.signed_out_unseen &= !ledger;
-            holder.sign_in_read |= ledger;
             return;
         };
         let session = bit(record.session.0[0]);
@@ -249,19 +255,13 @@ impl World {
             State::Ended(_) => false,
             State::Live { .. } => true,
         };
-        if !ledger {
-            return;
-        }
         let holder = self.holder_mut(slot);
         let replaces = |waiting: &Waiting| match waiting.awaited {
             Awaited::SignIn(family) => bit(family) != session,
             _ => false,
         };
-        let replaced = live && holder.waiting.iter().any(replaces);
-        let aimed = live && holder.signed_out_unseen;
-        holder.sign_in_read = true;
-        holder.signed_out_unseen = false;
-        if aimed {
+        let replaced = live && reads && holder.waiting.iter().any(replaces);
+        if live && aims {
             holder.over |= session;
             holder.signed_out |= session;
             self.past.signed_out |= session;
@@ -333,7 +333,12 @@ impl World {
             }
             (Op::Load(ticket), How::Fail) => {
                 self.left.store_faults -= 1;
-                self.holder_mut(slot).reads_too_early &= !is_of_ledger(ticket);
+                if is_of_ledger(ticket) {
+                    let holder = self.holder_mut(slot);
+                    holder.reads_too_early = false;
+                    let [now, next] = holder.signed_out_unseen;
+                    holder.signed_out_unseen = [now || next, false];
+                }
                 self.tell(slot, |machine, now| machine.loaded(now, ticket, Err(StoreFailed)))
             }
             (Op::Load(ticket), _) => self.answer(slot, how, Op::Loaded(ticket, Ok(self.store.clone()))),

@@ -210,3 +210,11 @@ fn l5_a_late_read_does_not_bring_a_session_back_whose_end_was_read_meanwhile() {
         &[&unsaved[..], &overtaken, &read, &sign_out, &told].concat(),
     );
 }
+
+#[test]
+fn l1_a_late_read_does_not_bring_back_what_stood_there_before_a_sign_out() {
+    let read = [SignOut(0), Tick, Demand(0, Want::Usable), Go(0, 1, Late)];
+    let replaced = [SignIn(1), Go(1, 0, Well), Go(1, 0, Well)];
+    let told = [Go(0, 0, Well), Go(0, 0, Well)];
+    replay("a late first read", &[&read[..], &replaced, &told].concat());
+}

@@ -75,12 +75,13 @@ pub(super) struct Holder {
     pub(super) over: u8,
     /// Sessions that it was told to sign out.
     pub(super) signed_out: u8,
-    /// The read that is under way for its sign-in or sign-out began before the last of them.
+    /// The read that is under way began before its last sign-in.
     pub(super) reads_too_early: bool,
     /// Its sign-in has read what it takes the place of.
     pub(super) sign_in_read: bool,
-    /// It was told to sign out before it knew what stands in the store.
-    pub(super) signed_out_unseen: bool,
+    /// It was told to sign out before it knew what stands in the store: the read that is under way will tell, or the one
+    /// after it.
+    pub(super) signed_out_unseen: [bool; 2],
     /// Sessions that stood there then.
     pub(super) signed_out_unseen_in: u8,
 }
@@ -108,7 +109,7 @@ impl Holder {
             signed_out: 0,
             reads_too_early: false,
             sign_in_read: false,
-            signed_out_unseen: false,
+            signed_out_unseen: [false; 2],
             signed_out_unseen_in: 0,
         }
     }
