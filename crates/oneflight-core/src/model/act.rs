@@ -37,6 +37,15 @@ impl World {
                 self.left.lost_leases -= 1;
                 self.lock = LockState::Free;
             }
+            Action::Hurry(slot) => {
+                self.left.hurries -= 1;
+                self.tell(slot, |machine, now| machine.retry_now(now))?;
+            }
+            Action::Close(slot) => {
+                self.left.closes -= 1;
+                self.holder_mut(slot).closed = true;
+                self.tell(slot, |machine, now| machine.close(now))?;
+            }
             Action::Tick => self.pass(TICK),
             Action::Age => {
                 self.left.ages -= 1;
@@ -80,7 +89,7 @@ impl World {
             .chain(holder.session().map(bit))
             .fold(0, |all, one| all | one);
         self.past.replaced |= replaced;
-        let tokens = token_set(self.now, grant);
+        let tokens = token_set(&self.rules, self.now, grant);
         let now = self.now;
         let holder = self.holder_mut(slot);
         holder.sign_in_read = false;
@@ -210,8 +219,9 @@ impl World {
             Demanded::Refused(_) => {
                 let signs_in = |waiting: &Waiting| matches!(waiting.awaited, Awaited::SignIn(_));
                 let replaced = self.holder(slot).waiting.iter().any(signs_in);
+                let closed = self.holder(slot).closed;
                 ensure(
-                    !usable || replaced || matches!(want, Want::Newer | Want::Due),
+                    !usable || replaced || closed || matches!(want, Want::Newer | Want::Due),
                     "6: a request was refused although a token for it is there",
                 )?;
                 Ok(false)
@@ -417,7 +427,7 @@ impl World {
                 if let Some(refresh) = grant.refresh {
                     self.holder_mut(slot).known[usize::from(token.family)] |= 1 << refresh.index;
                 }
-                let verdict = Verdict::Renewed(token_set(self.now, grant));
+                let verdict = Verdict::Renewed(token_set(&self.rules, self.now, grant));
                 self.tell(slot, |machine, now| machine.refreshed(now, ticket, verdict))
             }
             op => panic!("{op:?} is no answer"),
@@ -432,7 +442,7 @@ impl World {
                 access: refresh,
                 refresh: Some(refresh),
             };
-            token_set(self.now, grant)
+            token_set(&self.rules, self.now, grant)
                 .refresh_token
                 .expect("it was just put there")
         });

@@ -52,6 +52,8 @@ pub(super) enum Action {
     Stray(usize),
     Kill(u8),
     LoseLease(u8),
+    Hurry(u8),
+    Close(u8),
     /// All pauses are over.
     Tick,
     /// The access tokens come of age.
@@ -111,7 +113,7 @@ impl World {
 
     fn commands(&self, slot: u8, actions: &mut Vec<Action>) {
         let (holder, left) = (self.holder(slot), &self.left);
-        if left.sign_ins > 0 {
+        if left.sign_ins > 0 && !holder.closed {
             actions.push(Action::SignIn(slot));
         }
         if left.sign_outs > 0 {
@@ -119,6 +121,12 @@ impl World {
         }
         if holder.hint.is_some() && left.hints > 0 {
             actions.push(Action::Hint(slot));
+        }
+        if left.hurries > 0 {
+            actions.push(Action::Hurry(slot));
+        }
+        if left.closes > 0 && !holder.closed {
+            actions.push(Action::Close(slot));
         }
         if left.demands > 0 {
             let wants: &[Want] = match &holder.shown.current {

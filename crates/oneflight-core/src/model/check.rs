@@ -1,6 +1,6 @@
 //! What must hold, wherever a trace leads. The numbers are those of the invariants.
 
-use super::holder::{Awaited, Op, Waiter, access, bit, number, refresh};
+use super::holder::{Awaited, Holder, Op, Waiter, access, bit, number, refresh};
 use super::rules::ServerKind;
 use super::server::Name;
 use super::world::{Checked, LockState, Violation, World, ensure};
@@ -104,13 +104,14 @@ impl World {
         let (given, left) = (&self.rules.budget, &self.left);
         // A mark or a pause may not have reached the store, and a holder that starts anew has no memory of it.
         let faults = (given.crashes - left.crashes) + (given.store_faults - left.store_faults);
+        let faults = faults + given.hurries - left.hurries;
         ensure(
             before < 2 + faults || over || self.rules.server == ServerKind::Constant,
             "2: a refresh token was presented more than twice within one pause",
         )?;
         let doubtful = self.past.doubtful[at] >> token.index & 1 == 1;
         ensure(
-            !doubtful || self.rules.policy.profile.retry_after_loss || age(base, self.now) == 2,
+            !doubtful || self.rules.policy.profile.retry_after_loss || self.is_lost(holder, base),
             "2: a refresh token that may be spent was presented while the access token still served",
         )?;
         let mut waiters = holder.waiting.iter().flat_map(|waiting| &waiting.waiters);
@@ -121,6 +122,13 @@ impl World {
                 || (timer && age(base, self.now) == 1),
             "7: a set was renewed that served everybody",
         )
+    }
+
+    /// Whether nothing is left to lose of an access token.
+    fn is_lost(&self, holder: &Holder, tokens: &TokenSet) -> bool {
+        let mut waiters = holder.waiting.iter().flat_map(|waiting| &waiting.waiters);
+        let refused = waiters.any(|waiter| waiter.refused.is_some());
+        age(tokens, self.now) == 2 || (self.rules.timeless && refused)
     }
 
     fn serves(&self, waiter: &Waiter, tokens: &TokenSet) -> bool {

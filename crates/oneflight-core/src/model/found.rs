@@ -24,6 +24,8 @@ const PLENTY: Budget = Budget {
     kills: 9,
     lost_leases: 9,
     hints: 9,
+    hurries: 9,
+    closes: 9,
 };
 
 /// Goes this way once more, lets everything come to rest, and asks whether the session lives on.

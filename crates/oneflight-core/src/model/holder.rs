@@ -82,6 +82,7 @@ pub(super) struct Holder {
     /// It was told to sign out before it knew what stands in the store: the read that is under way will tell, or the one
     /// after it.
     pub(super) signed_out_unseen: [bool; 2],
+    pub(super) closed: bool,
     /// Sessions that stood there then.
     pub(super) signed_out_unseen_in: u8,
 }
@@ -110,6 +111,7 @@ impl Holder {
             reads_too_early: false,
             sign_in_read: false,
             signed_out_unseen: [false; 2],
+            closed: false,
             signed_out_unseen_in: 0,
         }
     }
@@ -154,14 +156,17 @@ pub(super) fn bit(family: u8) -> u8 {
     1 << family
 }
 
-pub(super) fn token_set(now: Now, grant: Grant) -> TokenSet {
+pub(super) fn token_set(rules: &Rules, now: Now, grant: Grant) -> TokenSet {
     let text = |kind: char, name: Name| {
         let letter = |number: u8| char::from(b'0' + number);
         alloc::string::String::from_iter([kind, letter(name.family), letter(name.index)])
     };
-    let set = TokenSet::new(&text('a', grant.access), now.wall)
-        .expect("three printable characters")
-        .expires_in(LIFETIME);
+    let set = TokenSet::new(&text('a', grant.access), now.wall).expect("three printable characters");
+    let set = if rules.timeless {
+        set
+    } else {
+        set.expires_in(LIFETIME)
+    };
     match grant.refresh {
         None => set,
         Some(refresh) => set

@@ -74,7 +74,7 @@ impl World {
             holder.signed_out_unseen,
             holder.signed_out_unseen_in,
         ));
-        print.put(holder.reads_too_early);
+        print.put((holder.reads_too_early, holder.closed));
         print.put(&holder.refused);
         print.put(holder.hint.is_some());
         print.stored(holder.hint.as_ref().and_then(Option::as_ref));

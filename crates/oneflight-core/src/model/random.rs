@@ -17,8 +17,8 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         1 => Just(ServerKind::Constant),
     ];
     let lock = prop_oneof![2 => Just(LockKind::Dying), 1 => Just(LockKind::Leased)];
-    let budget = prop::array::uniform13(0u8..3);
-    let flags = prop::array::uniform7(any::<bool>());
+    let budget = prop::array::uniform15(0u8..3);
+    let flags = prop::array::uniform8(any::<bool>());
     (2u8..=3, server, lock, budget, flags).prop_map(|(holders, server, lock, budget, flags)| {
         let [
             sign_ins,
@@ -30,7 +30,17 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             lock_faults,
             ..,
         ] = budget;
-        let [.., revoke_faults, kills, lost_leases, ages, hints, demands] = budget;
+        let [
+            ..,
+            revoke_faults,
+            kills,
+            lost_leases,
+            ages,
+            hints,
+            demands,
+            hurries,
+            closes,
+        ] = budget;
         let [
             late_answers,
             hints_carry_records,
@@ -39,6 +49,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             renews_ahead,
             retries,
             reaches,
+            timeless,
         ] = flags;
         Rules::new("random").with(|rules| {
             rules.holders = holders;
@@ -46,7 +57,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             (rules.late_answers, rules.hints_carry_records) = (late_answers, hints_carry_records);
             // A holder that sleeps between its mark and its send, and loses its lease, is a loss that is documented.
             rules.slow = slow && !(late_answers && lock == LockKind::Leased);
-            (rules.empty, rules.renews_ahead) = (empty, renews_ahead);
+            (rules.empty, rules.renews_ahead, rules.timeless) = (empty, renews_ahead, timeless);
             rules.policy_mut().profile.retry_after_loss = retries;
             rules.policy_mut().profile.revocation_reaches_beyond_family = reaches;
             rules.budget = Budget {
@@ -63,6 +74,8 @@ fn any_rules() -> impl Strategy<Value = Rules> {
                 kills: kills / 2,
                 lost_leases: if lock == LockKind::Leased { lost_leases } else { 0 },
                 hints: 2 * hints,
+                hurries,
+                closes: closes / 2,
             };
         })
     })

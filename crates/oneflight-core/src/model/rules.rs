@@ -68,6 +68,10 @@ pub(super) struct Budget {
     pub(super) lost_leases: u8,
     /// Hints that are delivered; the others get lost.
     pub(super) hints: u8,
+    /// The application says that something changed, so that pauses end.
+    pub(super) hurries: u8,
+    /// The application closes a holder.
+    pub(super) closes: u8,
 }
 
 impl Budget {
@@ -87,6 +91,8 @@ impl Budget {
             kills: self.kills + more.kills,
             lost_leases: self.lost_leases + more.lost_leases,
             hints: self.hints + more.hints,
+            hurries: self.hurries + more.hurries,
+            closes: self.closes + more.closes,
         }
     }
 }
@@ -109,6 +115,8 @@ pub(super) struct Rules {
     pub(super) empty: bool,
     /// A demand that is served ahead of time, by requests or by a timer.
     pub(super) renews_ahead: bool,
+    /// The server does not say how long an access token lives: only a refusal tells.
+    pub(super) timeless: bool,
     /// Worlds at rest are asked whether the session lives on.
     pub(super) asks_future: bool,
     pub(super) budget: Budget,
@@ -130,6 +138,7 @@ impl Rules {
             slow: false,
             empty: false,
             renews_ahead: false,
+            timeless: false,
             asks_future: true,
             budget: Budget::default(),
             policy: Arc::new(policy()),

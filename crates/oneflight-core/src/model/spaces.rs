@@ -25,6 +25,8 @@ pub(super) const NONE: Budget = Budget {
     kills: 0,
     lost_leases: 0,
     hints: 0,
+    hurries: 0,
+    closes: 0,
 };
 
 /// A token runs out while several requests come.
@@ -415,4 +417,49 @@ fn l4_a_revocation_that_reaches_beyond_its_family_spares_a_session_that_lives() 
     };
     let rules = space("revocation beyond the family", COMMANDS, more);
     search(&rules.with(|rules| rules.policy_mut().profile.revocation_reaches_beyond_family = true));
+}
+
+#[test]
+fn r1_s3_s12_tokens_whose_lifetime_nobody_knows_are_renewed_when_they_are_refused() {
+    let budget = Budget {
+        ages: 0,
+        losses: 1,
+        crashes: 1,
+        ..STORM
+    };
+    let more = Budget {
+        demands: 1,
+        store_faults: 1,
+        ..NONE
+    };
+    search(&space("timeless tokens", budget, more).with(|rules| rules.timeless = true));
+}
+
+#[test]
+fn f9_p7_a_hurry_ends_pauses_and_a_close_lets_what_is_under_way_end() {
+    let budget = Budget {
+        hurries: 1,
+        closes: 1,
+        store_faults: 1,
+        losses: 1,
+        ..STORM
+    };
+    let more = Budget {
+        throttles: 1,
+        crashes: 1,
+        ..NONE
+    };
+    search(&space("hurried and closed", budget, more));
+}
+
+#[test]
+fn l9_l11_a_close_lets_a_sign_in_and_a_sign_out_be_written() {
+    let budget = Budget {
+        closes: 1,
+        store_faults: 1,
+        demands: 1,
+        ..COMMANDS
+    };
+    let more = Budget { hurries: 1, ..NONE };
+    search(&space("commands, closed", budget, more));
 }

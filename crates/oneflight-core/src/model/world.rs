@@ -94,7 +94,7 @@ impl World {
                 session: holder::session(grant.access.family),
                 set: 0,
                 state: State::Live {
-                    tokens: Arc::new(token_set(world.now, grant)),
+                    tokens: Arc::new(token_set(rules, world.now, grant)),
                     mark: None,
                     back_off: None,
                 },
