@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
+use http::header::AUTHORIZATION;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -13,12 +15,14 @@ use oneflight::endpoint::{RefreshRequest, Reply, Verdict, endpoint_fn};
 use oneflight_benches::measure::{Subject, interleave, print_table, version};
 use oneflight_benches::sessions::tokens;
 use oneflight_reqwest::OneflightMiddleware;
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+use reqwest::Response;
+use reqwest_middleware::{ClientBuilder, RequestBuilder};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-const ROUNDS: usize = 61;
-const COUNT: u64 = 200;
+const ROUNDS: usize = 2_000;
+/// Few, so that the subjects of a round meet the same machine.
+const COUNT: u64 = 10;
 
 fn main() {
     // Another measurement of this workspace brings a reqwest with TLS, which wants a provider.
@@ -26,7 +30,7 @@ fn main() {
         .install_default()
         .expect("it is the first");
     let quick = std::env::args().any(|arg| arg == "--test");
-    let (rounds, count) = if quick { (1, 5) } else { (ROUNDS, COUNT) };
+    let rounds = if quick { 1 } else { ROUNDS };
     // The server has a thread of its own; so has the client: no more than the two cores.
     let address = serve();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,8 +42,8 @@ fn main() {
     let header = runtime.block_on(async { session.token().await.expect("it is signed in").header() });
 
     let bare = reqwest::Client::new();
-    // Each has a client, and so a connection, of its own.
-    let empty = ClientBuilder::new(reqwest::Client::new()).build();
+    // Each has a client, and so a connection, of its own. The second empty one says how far two alikes are apart.
+    let empty = [(); 2].map(|()| ClientBuilder::new(reqwest::Client::new()).build());
     let ours = ClientBuilder::new(reqwest::Client::new())
         .with(OneflightMiddleware::new(session))
         .build();
@@ -50,59 +54,68 @@ fn main() {
         version("reqwest"),
         version("reqwest-middleware")
     );
-    let mut subjects = [
-        Subject::new("ClientWithMiddleware, empty", |count| {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    finish(
-                        empty
-                            .get(&url)
-                            .header("authorization", header.clone())
-                            .send()
-                            .await
-                            .expect("it answers"),
-                    )
-                    .await;
-                }
-            });
-        }),
-        Subject::new("ClientWithMiddleware, oneflight", |count| {
-            runtime.block_on(through(&ours, &url, count))
-        }),
-        Subject::new("reqwest, bare", |count| {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    finish(
-                        bare.get(&url)
-                            .header("authorization", header.clone())
-                            .send()
-                            .await
-                            .expect("it answers"),
-                    )
-                    .await;
-                }
-            });
-        }),
-    ];
-    let figures = interleave(&mut subjects, rounds, count);
-    print_table("a whole request over loopback, one at a time", &figures);
-    let over = |at: usize| (figures[1].nanos / figures[at].nanos - 1.0) * 100.0;
-    println!(
-        "  oneflight over an empty ClientWithMiddleware {:+.2} %, over bare reqwest {:+.2} %",
-        over(0),
-        over(2)
-    );
-}
-
-async fn through(client: &ClientWithMiddleware, url: &str, count: u64) {
-    for _ in 0..count {
-        finish(client.get(url).send().await.expect("it answers")).await;
+    let header = &header;
+    let work = Work { runtime: &runtime };
+    for width in [1, 16] {
+        let count = if quick { width } else { COUNT.max(width) };
+        let mut subjects = [
+            Subject::new("ClientWithMiddleware, empty", |count| {
+                work.go(count, width, || {
+                    send(empty[0].get(&url).header(AUTHORIZATION, header))
+                })
+            }),
+            Subject::new("ClientWithMiddleware, oneflight", |count| {
+                work.go(count, width, || send(ours.get(&url)))
+            }),
+            Subject::new("ClientWithMiddleware, empty, again", |count| {
+                work.go(count, width, || {
+                    send(empty[1].get(&url).header(AUTHORIZATION, header))
+                })
+            }),
+            Subject::new("reqwest, bare", |count| {
+                work.go(count, width, async || {
+                    let request = bare.get(&url).header(AUTHORIZATION, header);
+                    request.send().await.expect("it answers")
+                })
+            }),
+        ];
+        let figures = interleave(&mut subjects, rounds, count);
+        print_table(
+            &format!("a whole request over loopback, {width} at a time"),
+            &figures,
+        );
+        println!(
+            "  oneflight over an empty ClientWithMiddleware {:+.2} % (± {:.2}); one empty over the other {:+.2} % (± {:.2})",
+            (figures[1].ratio - 1.0) * 100.0,
+            figures[1].doubt * 100.0,
+            (figures[2].ratio - 1.0) * 100.0,
+            figures[2].doubt * 100.0,
+        );
     }
 }
 
-async fn finish(answer: reqwest::Response) {
-    assert_eq!(answer.status(), 200);
-    answer.bytes().await.expect("the answer is whole");
+struct Work<'a> {
+    runtime: &'a Runtime,
+}
+
+impl Work<'_> {
+    /// Sends `count` requests, `width` of them at a time, and reads the answers.
+    fn go(&self, count: u64, width: u64, send: impl AsyncFn() -> Response) {
+        self.runtime.block_on(async {
+            for _ in 0..count / width {
+                let requests = (0..width).map(|_| async {
+                    let answer = send().await;
+                    assert_eq!(answer.status(), 200);
+                    answer.bytes().await.expect("the answer is whole");
+                });
+                join_all(requests).await;
+            }
+        });
+    }
+}
+
+async fn send(request: RequestBuilder) -> Response {
+    request.send().await.expect("it answers")
 }
 
 async fn session(origin: &str) -> Session {
