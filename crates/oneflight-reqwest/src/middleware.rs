@@ -1,6 +1,8 @@
 //! The interceptor for reqwest-middleware.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::pin::Pin;
 
 use http::Extensions;
 use http::header::AUTHORIZATION;
@@ -118,27 +120,32 @@ impl OneflightMiddleware {
     }
 
     /// The session that has a say in this request, and what it says.
-    fn decide(&self, request: &Request, extensions: &Extensions) -> Option<(Session, Attachment)> {
+    fn decide(&self, request: &Request, extensions: &Extensions) -> Option<(Cow<'_, Session>, Attachment)> {
         if extensions.get::<OptOut>().is_some() || request.headers().contains_key(AUTHORIZATION) {
             return None;
         }
-        let session = extensions.get::<Session>().or(self.session.as_ref())?;
-        match attach(session, request.url()) {
+        let session = match extensions.get::<Session>() {
+            Some(session) => Cow::Owned(session.clone()),
+            None => Cow::Borrowed(self.session.as_ref()?),
+        };
+        match attach(&session, request.url()) {
             Attachment::NotOurs => None,
-            attachment => Some((session.clone(), attachment)),
+            attachment => Some((session, attachment)),
         }
     }
 
     /// What is needed to send the request again, or why it will not be.
-    fn keep(&self, request: &Request, extensions: &Extensions) -> Result<Kept, UnreplayedReason> {
+    fn keep(&self, request: &Request, extensions: &Extensions) -> Result<Box<Kept>, Box<NotKept>> {
         if self.replays == Replays::OptedOut || extensions.get::<NoReplay>().is_some() {
-            return Err(UnreplayedReason::OptedOut);
+            return Err(NotKept::new(request, UnreplayedReason::OptedOut));
         }
-        let request = request.try_clone().ok_or(UnreplayedReason::BodyIsAStream)?;
-        Ok(Kept {
-            request,
-            extensions: extensions.clone(),
-        })
+        match request.try_clone() {
+            Some(request) => Ok(Box::new(Kept {
+                request,
+                extensions: extensions.clone(),
+            })),
+            None => Err(NotKept::new(request, UnreplayedReason::BodyIsAStream)),
+        }
     }
 }
 
@@ -148,26 +155,29 @@ struct Kept {
     extensions: Extensions,
 }
 
+/// What is to be known of a request that will not be sent again.
+struct NotKept {
+    reason: UnreplayedReason,
+    url: Url,
+    safe: bool,
+}
+
+impl NotKept {
+    fn new(request: &Request, reason: UnreplayedReason) -> Box<Self> {
+        Box::new(Self {
+            reason,
+            url: request.url().clone(),
+            safe: request.method().is_safe(),
+        })
+    }
+}
+
 /// The parts of the URL are reqwest's own: no second parser has a say.
 fn attach(session: &Session, url: &Url) -> Attachment {
     match url.host_str() {
         Some(host) => session.attach_parts(url.scheme(), host, url.port()),
         None => Attachment::NotOurs,
     }
-}
-
-/// A token to send the request with; a fresh one, if the request has only one try.
-async fn authorization(
-    session: &Session,
-    attachment: Attachment,
-    has_second_try: bool,
-) -> Result<Authorization, Error> {
-    if !has_second_try {
-        session.renew_if_due().await;
-    } else if let Attachment::Ready(authorization) = attachment {
-        return Ok(authorization);
-    }
-    session.authorization().await.map_err(Error::NoToken)
 }
 
 /// What the redirects that reqwest followed mean for a refusal.
@@ -191,63 +201,66 @@ fn hops(sent_to: &Url, safe: bool, response: &Response) -> Hops {
     }
 }
 
-/// A request that went out with our token.
-struct Sent<'a> {
-    session: &'a Session,
-    stamp: Stamp,
-    url: Url,
-    safe: bool,
+/// One request on its way through the middleware.
+struct Passage<'a> {
+    session: Cow<'a, Session>,
+    kept: Result<Box<Kept>, Box<NotKept>>,
+    on_failure: OnFailure,
+    extensions: &'a mut Extensions,
+    next: Next<'a>,
 }
 
-impl Sent<'_> {
-    /// Hands a refusal back, marked, and has the token renewed for the next request.
-    fn hand_back(&self, response: Response, reason: UnreplayedReason) -> Response {
-        self.session.renew_for_the_next(self.stamp);
-        marked(response, reason)
+impl<'a> Passage<'a> {
+    /// Waits for a token to send the request with; for a fresh one, if the request has only one try.
+    async fn wait(self, request: Request) -> reqwest_middleware::Result<Response> {
+        if self.kept.is_err() {
+            self.session.renew_if_due().await;
+        }
+        let authorization = self.session.authorization().await.map_err(Error::NoToken)?;
+        self.send(request, authorization).await
     }
-}
 
-fn marked(mut response: Response, reason: UnreplayedReason) -> Response {
-    response.extensions_mut().insert(Unreplayed { reason });
-    response
-}
-
-#[async_trait::async_trait]
-impl Middleware for OneflightMiddleware {
-    async fn handle(
-        &self,
+    /// Sends the request.
+    ///
+    /// A block that captures, and not an `async fn`, which would hold its arguments twice: every request has one of these.
+    fn send(
+        self,
         mut request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
-        let Some((session, attachment)) = self.decide(&request, extensions) else {
-            return next.run(request, extensions).await;
-        };
-        let kept = self.keep(&request, extensions);
-        let authorization = authorization(&session, attachment, kept.is_ok()).await?;
-        let sent = Sent {
-            session: &session,
-            stamp: authorization.stamp(),
-            url: request.url().clone(),
-            safe: request.method().is_safe(),
-        };
+        authorization: Authorization,
+    ) -> impl Future<Output = reqwest_middleware::Result<Response>> + Send + 'a {
+        let stamp = authorization.stamp();
         request
             .headers_mut()
             .insert(AUTHORIZATION, authorization.into_header());
-        let response = next.clone().run(request, extensions).await?;
-        if judge(response.status(), response.headers()).is_err() {
-            return Ok(response);
+        async move {
+            let response = self.next.clone().run(request, self.extensions).await?;
+            if judge(response.status(), response.headers()).is_err() {
+                return Ok(response);
+            }
+            // Few requests come here: the others need not make room for it.
+            Box::pin(self.resolve(stamp, response)).await
         }
-        match hops(&sent.url, sent.safe, &response) {
-            Hops::LeftTheOrigin => return Ok(response),
-            Hops::MayBeCarriedOut => return Ok(sent.hand_back(response, UnreplayedReason::Redirected)),
-            Hops::Replayable => {}
-        }
+    }
+
+    /// After a refusal: renews the token and sends the request again, or says why not.
+    async fn resolve(self, refused: Stamp, response: Response) -> reqwest_middleware::Result<Response> {
+        let (sent_to, safe) = match &self.kept {
+            Ok(kept) => (kept.request.url(), kept.request.method().is_safe()),
+            Err(not_kept) => (&not_kept.url, not_kept.safe),
+        };
+        let kept = match (hops(sent_to, safe, &response), self.kept) {
+            (Hops::LeftTheOrigin, _) => return Ok(response),
+            (Hops::MayBeCarriedOut, _) => Err(UnreplayedReason::Redirected),
+            (Hops::Replayable, kept) => kept.map_err(|not_kept| not_kept.reason),
+        };
         let mut kept = match kept {
             Ok(kept) => kept,
-            Err(reason) => return Ok(sent.hand_back(response, reason)),
+            Err(reason) => {
+                self.session.renew_for_the_next(refused);
+                return Ok(marked(response, reason));
+            }
         };
-        let authorization = match session.after_refusal(sent.stamp, self.on_failure).await {
+        let authorization = match self.session.after_refusal(refused, self.on_failure).await {
             AfterRefusal::Replay(authorization) => authorization,
             AfterRefusal::Fail(error) => return Err(Error::Renewal(RenewalFailed { error, response }).into()),
             AfterRefusal::HandBack(reason) => return Ok(marked(response, reason)),
@@ -259,8 +272,46 @@ impl Middleware for OneflightMiddleware {
         kept.request
             .headers_mut()
             .insert(AUTHORIZATION, authorization.into_header());
-        *extensions = kept.extensions;
-        next.run(kept.request, extensions).await
+        *self.extensions = kept.extensions;
+        self.next.run(kept.request, self.extensions).await
+    }
+}
+
+fn marked(mut response: Response, reason: UnreplayedReason) -> Response {
+    response.extensions_mut().insert(Unreplayed { reason });
+    response
+}
+
+impl Middleware for OneflightMiddleware {
+    // Written out where `async_trait` would do, so that what needs no waiting takes no room in the future.
+    fn handle<'middleware, 'extensions, 'next, 'all>(
+        &'middleware self,
+        request: Request,
+        extensions: &'extensions mut Extensions,
+        next: Next<'next>,
+    ) -> Pin<Box<dyn Future<Output = reqwest_middleware::Result<Response>> + Send + 'all>>
+    where
+        'middleware: 'all,
+        'extensions: 'all,
+        'next: 'all,
+        Self: 'all,
+    {
+        let Some((session, attachment)) = self.decide(&request, extensions) else {
+            return next.run(request, extensions);
+        };
+        let passage = Passage {
+            session,
+            kept: self.keep(&request, extensions),
+            on_failure: self.on_failure,
+            extensions,
+            next,
+        };
+        match attachment {
+            Attachment::Ready(authorization) if passage.kept.is_ok() => {
+                Box::pin(passage.send(request, authorization))
+            }
+            _ => Box::pin(passage.wait(request)),
+        }
     }
 }
 
