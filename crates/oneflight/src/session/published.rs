@@ -67,7 +67,6 @@ impl Live {
         now < self.usable_until
     }
 
-    /// Whether a renewal is due at this time.
     /// Whether the token is usable and no renewal is due, in the quickest way there is.
     #[inline]
     pub(crate) fn is_fresh(&self, now: SystemTime) -> bool {
