@@ -10,13 +10,13 @@
 //! | [`host`] | what the outside does for the driver |
 //! | [`codec`] | the record as a text, for stores that keep texts |
 //! | [`reply`] | from the parts of a token answer to its verdict |
-//! | `shell` | all of it as one class of JavaScript |
+//! | [`shell`] | all of it as one class of JavaScript |
 
 pub mod codec;
 pub mod driver;
 pub mod host;
 pub mod reply;
-mod shell;
+pub mod shell;
 
 pub use driver::{Driver, Loaded, Locked};
 pub use host::{Host, Settled, Slot, Trouble, Waiter};

@@ -181,6 +181,6 @@ fn unkept(what: Unkept) -> u32 {
     match what {
         Unkept::TokenSet => 0,
         Unkept::SignIn => 1,
-        Unkept::Tombstone => 2,
+        _ => 2,
     }
 }
