@@ -285,3 +285,14 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing.
+#[test]
+fn x1_one_failure_of_the_store_is_told_once_however_many_sign_outs_wait() {
+    let mut program = vec![100, 15, 170];
+    program.extend([209; 42]);
+    program.extend([
+        255, 255, 255, 81, 17, 128, 255, 255, 255, 255, 255, 255, 249, 15, 42, 255, 255, 255, 195, 17,
+    ]);
+    command_sequences::check(&program);
+}

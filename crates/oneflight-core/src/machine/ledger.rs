@@ -449,14 +449,17 @@ impl Machine {
             self.publish_sign_in(now, &mut ledger, false);
         }
         let spare = self.spares(ledger.sign_in.is_some());
+        // One failure of the store is one event, however many sign-outs wait for it.
+        if ledger.endings.iter().any(|ending| ending.attempt.is_some()) {
+            self.notify(Event::StoreFailed {
+                what: Unkept::Tombstone,
+            });
+        }
         for ending in &mut ledger.endings {
             let Some(attempt) = ending.attempt.take() else {
                 continue;
             };
             ending.failed = true;
-            self.notify(Event::StoreFailed {
-                what: Unkept::Tombstone,
-            });
             for target in ending.targets.iter_mut().filter(|_| !spare) {
                 if let Some(tokens) = target.newest.take() {
                     target.revoked = true;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oneflight_core::machine::{
-    AttemptId, Config, Demand, Demanded, Effect, LockResult, Machine, Outcome, Policy, Revocation, Snapshot,
-    Stamp, Status, StoreFailed,
+    AttemptId, Config, Demand, Demanded, Effect, Event, LockResult, Machine, Outcome, Policy, Revocation,
+    Snapshot, Stamp, Status, StoreFailed,
 };
 use oneflight_core::{EndReason, HolderId, Now, SessionId, State, TokenSet};
 
@@ -13,8 +13,11 @@ use super::pending::Pending;
 use super::trace;
 use super::world::{Fault, SECRET, World};
 
-/// No input makes a machine ask for more than this.
+/// No input makes a machine ask for more than this, beside telling those who wait.
 const MAX_EFFECTS: usize = 64;
+
+/// What one failure of the store can keep from being stored: a sign-in, a tombstone, a token set.
+const MAX_FAILURES_TOLD: usize = 3;
 
 /// What a holder calls itself in a mark.
 fn name(index: usize, life: u8) -> u8 {
@@ -173,11 +176,14 @@ impl Holder {
 
     /// Carries out what the machine asks for.
     pub(crate) fn drain(&mut self, now: Now, world: &mut World, lock: &mut Option<usize>) {
+        // Each of them is told once, and may have had a token to be revoked.
+        let most = MAX_EFFECTS + 2 * self.waiting.len();
+        let mut failures_told = 0;
         for count in 0.. {
             let Some(effect) = self.machine.poll_effect() else {
                 break;
             };
-            assert!(count < MAX_EFFECTS, "one input, effects without end");
+            assert!(count < most, "one input, effects without end");
             let told = format!("{effect:?}");
             assert!(!told.contains(SECRET), "a token is shown: {told}");
             trace(|| format!("  {} asks: {told}", self.index));
@@ -213,6 +219,13 @@ impl Holder {
                 Effect::Revoke(ticket, tokens) => self.pending.push(Pending::Revoke(ticket, tokens)),
                 Effect::Publish(snapshot) => self.show(world, snapshot),
                 Effect::Settle(id, outcome) => self.told(now, id, &outcome),
+                Effect::Notify(Event::StoreFailed { .. }) => {
+                    failures_told += 1;
+                    assert!(
+                        failures_told <= MAX_FAILURES_TOLD,
+                        "one failure is told again and again"
+                    );
+                }
                 _ => {}
             }
         }
