@@ -165,6 +165,24 @@ pub(crate) struct TestserverArgs {
     /// What becomes of older access tokens at a refresh
     #[arg(long, value_name = "FATE", default_value = "live")]
     pub(crate) old_access_tokens: Fate,
+    /// Give the API a port, and so an origin, of its own; 0 takes any free one
+    #[arg(long, value_name = "N")]
+    pub(crate) api_port: Option<u16>,
+    /// Let pages of other origins in, with cookies, and let their scripts read WWW-Authenticate and Retry-After or not
+    #[arg(long, value_name = "HEADERS")]
+    pub(crate) cors: Option<CorsRule>,
+    /// Also start an API on an origin where no token should arrive, and count those that do
+    #[arg(long)]
+    pub(crate) stranger: bool,
+}
+
+/// What scripts of other origins may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CorsRule {
+    /// WWW-Authenticate and Retry-After too
+    Exposing,
+    /// Only what needs no permission, as with most real servers
+    Hiding,
 }
 
 /// What becomes of older access tokens at a refresh.

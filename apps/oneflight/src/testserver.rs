@@ -1,13 +1,26 @@
 //! `oneflight testserver`: the test kit's server, for clients in any language.
 
-use oneflight_testkit::{OldAccessTokens, Rotation, StartError, TestServer};
+use oneflight_testkit::{Cors, OldAccessTokens, Rotation, StartError, TestServer};
 
-use crate::cli::{Fate, RotationRule, TestserverArgs};
+use crate::cli::{CorsRule, Fate, RotationRule, TestserverArgs};
 use crate::exit::{Exit, Problem};
 
 /// Runs the server until Ctrl-C.
 pub(crate) async fn run(args: TestserverArgs) -> Result<Exit, Problem> {
-    let server = TestServer::builder()
+    let mut builder = TestServer::builder();
+    if let Some(port) = args.api_port {
+        builder = builder.api_port(port);
+    }
+    if args.stranger {
+        builder = builder.with_stranger();
+    }
+    if let Some(rule) = args.cors {
+        builder = builder.cors(match rule {
+            CorsRule::Exposing => Cors::permissive(),
+            CorsRule::Hiding => Cors::hiding(),
+        });
+    }
+    let server = builder
         .port(args.port)
         .rotation(match args.rotation {
             RotationRule::Strict => Rotation::Strict,
@@ -33,6 +46,9 @@ pub(crate) async fn run(args: TestserverArgs) -> Result<Exit, Problem> {
     println!("token endpoint:  {}", server.token_url());
     println!("revocation:      {}", server.revocation_url());
     println!("API:             {}", server.api_url("/api/anything"));
+    if args.stranger {
+        println!("stranger:        {}", server.stranger_url("/api/anything"));
+    }
     println!("control plane:   {}", server.control_url(""));
     println!("clients:         app (public), service (secret: secret)");
     eprintln!("Ctrl-C ends it.");

@@ -143,3 +143,30 @@ fn x2_the_test_server_says_where_it_is() {
         Some(format!("{issuer}/oauth/token"))
     );
 }
+
+#[test]
+fn x2_the_test_server_says_where_the_api_and_the_stranger_are() {
+    let mut server = Running::start(&[
+        "testserver",
+        "--port",
+        "0",
+        "--api-port",
+        "0",
+        "--stranger",
+        "--cors",
+        "hiding",
+    ]);
+    let port = |line: Option<String>| {
+        let url = line.expect("a line");
+        let (_, rest) = url.rsplit_once(':').expect("a port");
+        rest.split('/')
+            .next()
+            .expect("digits")
+            .parse::<u16>()
+            .expect("a port")
+    };
+    let auth = port(server.line("issuer:"));
+    let api = port(server.line("API:"));
+    let stranger = port(server.line("stranger:"));
+    assert!(auth != api && api != stranger && stranger != auth);
+}
