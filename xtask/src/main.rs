@@ -4,6 +4,7 @@
 
 mod behaviours;
 mod bench;
+mod browser;
 mod deep;
 mod demo;
 mod failure;
@@ -27,9 +28,11 @@ Usage: cargo xtask WORD [OPTIONS]
                     with `-- --headless` as a table in the terminal
   test [-- ARGS]    set up, then run every test and check that each behaviour has one;
                     ARGS go to `cargo test` (the check is then left out)
-  setup             only the set-up: Chromium and the npm packages of the tests
+  setup             only the set-up: Chromium, Firefox and the npm packages of the tests
   behaviours        only the check of docs/spec.md against the names of the tests
   bench [-- ARGS]   the measurements of benches/
+  browser [-- ARGS] the tests in real browsers alone: --rounds N, --browser chromium,
+                    --only TEXT
   soak [--rounds N] [--requests N]
                     every scenario of the demo, over and over (20 rounds, 200 requests)
   deep [PART...] [--model-depth N] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         "setup" => options::none("setup", &args).and_then(|()| setup::run().map(drop)),
         "behaviours" => options::none("behaviours", &args).and_then(|()| behaviours::run()),
         "bench" => bench::run(&args),
+        "browser" => browser::run(&args),
         "soak" => soak::run(&args),
         "deep" => deep::run(&args),
         "help" | "--help" | "-h" => {

@@ -1,4 +1,4 @@
-//! Finds the names of the tests in Rust source, whatever the layout: by tokens, not by lines.
+//! Finds the names of the tests: in Rust source, whatever the layout, by tokens; in the browser tests, by lines.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ const SOURCES: [&str; 4] = ["crates", "apps", "tests", "xtask"];
 /// Folders that hold what others wrote or what was built.
 const LEFT_OUT: [&str; 2] = ["target", "node_modules"];
 
+/// Where the tests of the npm package in real browsers stand.
+const BROWSER_SCENARIOS: &str = "tests/browser/scenarios";
+
 /// A test function and where it stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -24,16 +27,21 @@ pub(crate) struct Found {
 pub(crate) fn tests_below(root: &Path) -> Result<Vec<Found>, Failure> {
     let mut files = Vec::new();
     for folder in SOURCES {
-        rust_files(&root.join(folder), &mut files)
+        files_with("rs", &root.join(folder), &mut files)
             .map_err(|error| Failure::new(format!("reading the sources: {error}")))?;
     }
     files.sort();
+    files_with("mjs", &root.join(BROWSER_SCENARIOS), &mut files)
+        .map_err(|error| Failure::new(format!("reading {BROWSER_SCENARIOS}: {error}")))?;
     let mut found = Vec::new();
     for file in files {
         let source = fs::read_to_string(&file)
             .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-        let names =
-            tests_in(&source).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        let names = match file.extension() {
+            Some(ext) if ext == "mjs" => Ok(browser_tests_in(&source)),
+            _ => tests_in(&source),
+        };
+        let names = names.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         let file = file.strip_prefix(root).unwrap_or(&file).to_owned();
         found.extend(names.into_iter().map(|name| Found {
             name,
@@ -50,15 +58,24 @@ pub(crate) fn tests_in(source: &str) -> Result<Vec<String>, proc_macro2::LexErro
     Ok(names)
 }
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// The names in `test("s1_one_post", …`, each at the start of a line.
+fn browser_tests_in(source: &str) -> Vec<String> {
+    source
+        .lines()
+        .filter_map(|line| line.strip_prefix("test(\"")?.split_once('"'))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn files_with(extension: &str, folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             if !LEFT_OUT.iter().any(|out| entry.file_name() == *out) {
-                rust_files(&path, files)?;
+                files_with(extension, &path, files)?;
             }
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
+        } else if path.extension().is_some_and(|ext| ext == extension) {
             files.push(path);
         }
     }
@@ -127,10 +144,16 @@ fn attribute_name(tokens: TokenStream) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::tests_in;
+    use super::{browser_tests_in, tests_in};
 
     fn names(source: &str) -> Vec<String> {
         tests_in(source).unwrap()
+    }
+
+    #[test]
+    fn tests_in_the_browser_are_found_where_a_line_begins_with_them() {
+        let source = "test(\"b2_one_post\", async (world) => {\n  test(\"no\")\n// test(\"no\", x)\ntest(\"b3_x\", y);";
+        assert_eq!(browser_tests_in(source), ["b2_one_post", "b3_x"]);
     }
 
     #[test]

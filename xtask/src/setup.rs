@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: Node, Chromium, and the npm packages that lock files pin.
+//! What the tests need beside Rust: Node, Chromium, Firefox, and the npm packages that lock files pin.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,24 +11,45 @@ use crate::run::{asked, on_path, program, root, say, silent};
 const NODE_MIN_MAJOR: u32 = 20;
 
 /// The folders with npm packages, and the variables that tell the tests where they are.
-const NPM_FOLDERS: [(&str, &str); 2] = [
+const NPM_FOLDERS: [(&str, &str); 3] = [
     ("ONEFLIGHT_OIDC_PROVIDER_DIR", "tests/oidc-provider"),
     ("ONEFLIGHT_PLAYWRIGHT_DIR", "apps/oneflight/browser-test"),
+    ("ONEFLIGHT_BROWSER_TESTS_DIR", "tests/browser"),
 ];
 
-/// Tells the tests where the browser is; set by hand it names another one.
-const CHROMIUM: &str = "ONEFLIGHT_CHROMIUM";
+/// A browser that the tests drive.
+struct Browser {
+    name: &'static str,
+    /// Tells the tests where it is; set by hand it names another one.
+    variable: &'static str,
+    /// Debian's package.
+    package: &'static str,
+    /// What its program may be called.
+    programs: &'static [&'static str],
+}
+
+const BROWSERS: [Browser; 2] = [
+    Browser {
+        name: "Chromium",
+        variable: "ONEFLIGHT_CHROMIUM",
+        package: "chromium",
+        programs: &[
+            "chromium",
+            "chromium-browser",
+            "google-chrome",
+            "google-chrome-stable",
+        ],
+    },
+    Browser {
+        name: "Firefox",
+        variable: "ONEFLIGHT_FIREFOX",
+        package: "firefox-esr",
+        programs: &["firefox-esr", "firefox"],
+    },
+];
 
 /// With it, a test that lacks one of the above fails; without, it says that it is skipped.
 const REQUIRE_REAL: &str = "ONEFLIGHT_REQUIRE_REAL";
-
-/// What Chromium may be called.
-const CHROMIUM_NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
 
 /// The environment that tells the tests where things are.
 pub(crate) type Environment = Vec<(&'static str, OsString)>;
@@ -37,9 +58,11 @@ pub(crate) type Environment = Vec<(&'static str, OsString)>;
 pub(crate) fn run() -> Result<Environment, Failure> {
     let mut missing = Vec::new();
     let mut environment = vec![(REQUIRE_REAL, OsString::from("1"))];
-    match chromium() {
-        Ok(file) => environment.push((CHROMIUM, file.into())),
-        Err(what) => missing.push(what),
+    for browser in &BROWSERS {
+        match browser.find_or_install() {
+            Ok(file) => environment.push((browser.variable, file.into())),
+            Err(what) => missing.push(what),
+        }
     }
     match node() {
         Ok(()) => {
@@ -76,34 +99,45 @@ fn major_version(version: &str) -> Option<u32> {
     version.trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
-fn chromium() -> Result<PathBuf, String> {
-    if let Some(file) = std::env::var_os(CHROMIUM).map(PathBuf::from) {
-        return if file.is_file() {
-            Ok(file)
-        } else {
-            Err(format!("{CHROMIUM} is {}, which is no file", file.display()))
-        };
+impl Browser {
+    fn find_or_install(&self) -> Result<PathBuf, String> {
+        let Self {
+            name,
+            variable,
+            package,
+            ..
+        } = self;
+        if let Some(file) = std::env::var_os(variable).map(PathBuf::from) {
+            return if file.is_file() {
+                Ok(file)
+            } else {
+                Err(format!("{variable} is {}, which is no file", file.display()))
+            };
+        }
+        if let Some(file) = self.find() {
+            return Ok(file);
+        }
+        let by_hand =
+            format!("type `sudo apt-get install {package}`, or set {variable} to a {name} you have");
+        if on_path("apt-get").is_none() {
+            return Err(format!("{name}, and there is no apt-get: {by_hand}"));
+        }
+        if asked(program("id").arg("-u")).as_deref() != Some("0") {
+            return Err(format!("{name}, and only root may install it: {by_hand}"));
+        }
+        say(format!(
+            "installing {name} with apt-get, for the tests of pages (a minute or two)"
+        ));
+        apt(&["update"])
+            .and_then(|_| apt(&["install", "--yes", "--no-install-recommends", package]))
+            .map_err(|failure| format!("{name} ({failure}): {by_hand}"))?;
+        self.find()
+            .ok_or_else(|| format!("{name}, even after installing it: {by_hand}"))
     }
-    if let Some(file) = find_chromium() {
-        return Ok(file);
-    }
-    let by_hand = "type `sudo apt-get install chromium`, \
-                   or set ONEFLIGHT_CHROMIUM to a Chromium you have";
-    if on_path("apt-get").is_none() {
-        return Err(format!("Chromium, and there is no apt-get: {by_hand}"));
-    }
-    if asked(program("id").arg("-u")).as_deref() != Some("0") {
-        return Err(format!("Chromium, and only root may install it: {by_hand}"));
-    }
-    say("installing Chromium with apt-get, for the tests of the demo page (a minute or two)");
-    apt(&["update"])
-        .and_then(|_| apt(&["install", "--yes", "--no-install-recommends", "chromium"]))
-        .map_err(|failure| format!("Chromium ({failure}): {by_hand}"))?;
-    find_chromium().ok_or_else(|| format!("Chromium, even after installing it: {by_hand}"))
-}
 
-fn find_chromium() -> Option<PathBuf> {
-    CHROMIUM_NAMES.iter().find_map(|name| on_path(name))
+    fn find(&self) -> Option<PathBuf> {
+        self.programs.iter().find_map(|name| on_path(name))
+    }
 }
 
 fn apt(args: &[&str]) -> Result<String, Failure> {
