@@ -1,6 +1,7 @@
 //! Why a command ended badly, in words for the person who typed it.
 
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A failed command: its message and what the shell is told.
@@ -17,6 +18,11 @@ impl Failure {
             message: message.into(),
             code: 1,
         }
+    }
+
+    /// Something on the disk could not be read or written.
+    pub(crate) fn at(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(format!("{}: {error}", path.display()))
     }
 
     /// What was typed makes no sense; nothing was done.

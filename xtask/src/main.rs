@@ -8,6 +8,7 @@ mod browser;
 mod deep;
 mod demo;
 mod failure;
+mod npm;
 mod options;
 mod run;
 mod scan;
@@ -29,6 +30,7 @@ Usage: cargo xtask WORD [OPTIONS]
   test [-- ARGS]    set up, then run every test and check that each behaviour has one;
                     ARGS go to `cargo test` (the check is then left out)
   setup             only the set-up: Chromium, Firefox and the npm packages of the tests
+  npm               the packages for npm, into target/npm/, and what each part weighs
   behaviours        only the check of docs/spec.md against the names of the tests
   bench [-- ARGS]   the measurements of benches/
   browser [-- ARGS] the tests in real browsers alone: --rounds N, --browser chromium,
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(&args),
         "test" => test::run(&args),
         "setup" => options::none("setup", &args).and_then(|()| setup::run().map(drop)),
+        "npm" => npm::run(&args),
         "behaviours" => options::none("behaviours", &args).and_then(|()| behaviours::run()),
         "bench" => bench::run(&args),
         "browser" => browser::run(&args),

@@ -85,7 +85,7 @@ pub(crate) fn run() -> Result<Environment, Failure> {
     )))
 }
 
-fn node() -> Result<(), String> {
+pub(crate) fn node() -> Result<(), String> {
     let hint = format!("Node {NODE_MIN_MAJOR} or newer, with npm: https://nodejs.org/");
     let version = asked(program("node").arg("--version")).ok_or_else(|| hint.clone())?;
     let major: Option<u32> = major_version(&version);
@@ -119,18 +119,8 @@ impl Browser {
         }
         let by_hand =
             format!("type `sudo apt-get install {package}`, or set {variable} to a {name} you have");
-        if on_path("apt-get").is_none() {
-            return Err(format!("{name}, and there is no apt-get: {by_hand}"));
-        }
-        if asked(program("id").arg("-u")).as_deref() != Some("0") {
-            return Err(format!("{name}, and only root may install it: {by_hand}"));
-        }
-        say(format!(
-            "installing {name} with apt-get, for the tests of pages (a minute or two)"
-        ));
-        apt(&["update"])
-            .and_then(|_| apt(&["install", "--yes", "--no-install-recommends", package]))
-            .map_err(|failure| format!("{name} ({failure}): {by_hand}"))?;
+        apt_install(&[package], &format!("{name}, for the tests of pages,"))
+            .map_err(|reason| format!("{name} ({reason}): {by_hand}"))?;
         self.find()
             .ok_or_else(|| format!("{name}, even after installing it: {by_hand}"))
     }
@@ -140,16 +130,28 @@ impl Browser {
     }
 }
 
-fn apt(args: &[&str]) -> Result<String, Failure> {
-    silent(
-        program("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(args),
-    )
+/// Installs packages of Debian, or says why it cannot.
+pub(crate) fn apt_install(packages: &[&str], what: &str) -> Result<(), String> {
+    if on_path("apt-get").is_none() {
+        return Err("there is no apt-get".to_owned());
+    }
+    if asked(program("id").arg("-u")).as_deref() != Some("0") {
+        return Err("only root may install it".to_owned());
+    }
+    say(format!("installing {what} with apt-get (a minute or two)"));
+    let apt = |args: &[&str]| {
+        let mut command = program("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        silent(&mut command).map_err(|failure| failure.to_string())
+    };
+    apt(&["update"])?;
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install).map(drop)
 }
 
 /// Installs exactly what the lock file pins, unless that was done before.
-fn npm_packages(folder: &Path) -> Result<(), String> {
+pub(crate) fn npm_packages(folder: &Path) -> Result<(), String> {
     let shown = folder.strip_prefix(root()).unwrap_or(folder).display();
     let lock_file = folder.join("package-lock.json");
     let lock = fs::read(&lock_file).map_err(|error| format!("{shown}/package-lock.json: {error}"))?;
