@@ -77,8 +77,12 @@ export interface CommonOptions {
   lockDeadline?: number;
   /** What a failed renewal does to a refused request: `'error'` (default) rejects, `'response'` hands the 401 back. */
   onFailure?: 'error' | 'response';
-  /** How the server treats a refresh token that was spent already. Default `'strict'`. */
-  profile?: 'strict' | 'grace' | 'static';
+  /**
+   * How the server treats a refresh token that was spent already. `'unknown'` (default), `'grace'` (accepted for a
+   * while) and `'static'` (never replaced): after a lost answer it is presented again, once. `'strict'`: a second use ends
+   * the session, so it is not presented again while the access token lives.
+   */
+  profile?: 'unknown' | 'strict' | 'grace' | 'static';
   /** Where the WASM is; default: beside this module. A URL, a response, bytes or a compiled module. */
   wasm?: string | URL | Response | Promise<Response> | BufferSource | WebAssembly.Module;
   /** Used for everything instead of `globalThis.fetch`, e.g. one that adds tracing. */
@@ -121,7 +125,20 @@ export type SessionOptions = OAuthOptions | JsonOptions | FunctionOptions;
 export type Status = 'unknown' | 'never-signed-in' | 'signed-in' | 'signed-out';
 
 /** Why the session ended. */
-export type EndReason = 'sign-out' | 'rejected' | 'replay-detected' | 'reset' | 'removed' | 'expired' | 'copied' | 'unknown';
+export type EndReason =
+  /** The application signed out, here or in another tab. */
+  | 'sign-out'
+  /** The server no longer accepts the refresh token. */
+  | 'rejected'
+  /** The same, after an answer was lost: the server may have taken the second try for a replay. */
+  | 'replay-detected'
+  /** The record was removed from the storage. */
+  | 'removed'
+  /** The access token has run out, and no refresh token came with it. */
+  | 'expired'
+  /** This tab is a copy of another one, which keeps the session. */
+  | 'copied'
+  | 'unknown';
 
 /** Who shares the grant with this page, as it turned out. */
 export type Sharing =
@@ -161,6 +178,10 @@ export interface SessionEventMap {
   refreshed: CustomEvent<{ here: boolean; generation: number; waiters: number }>;
   /** A renewal failed, and the session goes on. */
   refreshfailed: CustomEvent<{ error: OneflightError }>;
+  /** The storage failed to keep something. It lives on in this page, and storing it is tried again. */
+  storefailed: CustomEvent<{ what: 'tokens' | 'sign-in' | 'sign-out' }>;
+  /** What could not be stored is stored now. */
+  storerecovered: CustomEvent<undefined>;
 }
 
 /** What can be done about an error. */
@@ -174,6 +195,10 @@ export type ErrorCode =
   | 'transient'
   | 'ambiguous'
   | 'configuration'
+  /** The server wants the user to interact (OpenID Connect Core §3.1.2.6). */
+  | 'interaction'
+  /** The refresh gave back the very token that the API refuses. */
+  | 'same-token'
   | 'rejection-budget'
   | 'closed'
   | 'bad-token'
@@ -258,3 +283,14 @@ export interface Session {
 
 /** Makes a session. Throws `OneflightError` with `'invalid-option'` at once if an option is wrong; loads nothing by itself until used. */
 export type CreateSession = (options: SessionOptions) => Session;
+
+/** Why a refused request was not sent a second time. */
+export type NotReplayed =
+  /** Its body was a stream, and is gone. */
+  | 'stream'
+  /** `noReplay` was set. */
+  | 'opted-out'
+  /** A redirect had been followed, so the first server may have carried it out. */
+  | 'redirected'
+  /** There is no newer token, and `onFailure` is `'response'`; or the API refuses fresh tokens. */
+  | 'not-renewed';

@@ -1,0 +1,227 @@
+// The package in Node, which has all that it needs but a page: the built WASM, a server that counts, no browser.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+
+const wasm = WebAssembly.compile(await readFile(new URL('../dist/oneflight.wasm', import.meta.url)));
+const onServer = await import('../dist/index.js').then(({ createSession }) => createSession({}));
+globalThis.document = new EventTarget();
+const { createSession, RefreshRejected, whyNotReplayed, isOneflightError } = await import('../dist/index.js');
+
+let posts = 0;
+let requests = 0;
+let valid = 'access-0';
+let answer;
+const bodies = [];
+const server = createServer(async (request, response) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = Buffer.concat(chunks).toString();
+  if (request.url === '/refresh') {
+    posts += 1;
+    const [status, json] = answer ? answer(body) : rotate(body);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+  } else {
+    requests += 1;
+    bodies.push(body);
+    const granted = request.headers.authorization === `Bearer ${valid}`;
+    response.writeHead(granted ? 200 : 401, { 'www-authenticate': 'Bearer error="invalid_token"' }).end(body);
+  }
+});
+
+function rotate(body) {
+  const { refreshToken } = JSON.parse(body);
+  if (refreshToken !== valid.replace('access', 'refresh')) return [400, { error: 'invalid_grant' }];
+  const next = Number(valid.split('-')[1]) + 1;
+  valid = `access-${next}`;
+  return [200, { accessToken: valid, refreshToken: `refresh-${next}`, expiresIn: 900 }];
+}
+
+let origin;
+before(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  origin = `http://127.0.0.1:${server.address().port}`;
+});
+after(() => server.close());
+
+function fresh(options = {}) {
+  posts = 0;
+  requests = 0;
+  bodies.length = 0;
+  valid = 'access-0';
+  answer = undefined;
+  return createSession({ refreshUrl: `${origin}/refresh`, origins: [origin], wasm, ...options });
+}
+
+const signedIn = async (options, tokens) => {
+  const session = fresh(options);
+  await session.signIn({ accessToken: 'access-0', refreshToken: 'refresh-0', expiresIn: 900, ...tokens });
+  return session;
+};
+
+test('s1 fifty parallel refusals make one refresh, and all succeed', async () => {
+  const session = await signedIn();
+  valid = 'access-0';
+  const stale = await session.authorization();
+  assert.equal(stale.header, 'Bearer access-0');
+  answer = (body) => {
+    answer = undefined;
+    return rotate(body);
+  };
+  // The API no longer takes the token, which has not expired.
+  valid = 'access-0x';
+  const refuse = valid;
+  answer = () => {
+    valid = 'access-1';
+    return [200, { accessToken: 'access-1', refreshToken: 'refresh-1', expiresIn: 900 }];
+  };
+  assert.notEqual(refuse, 'access-0');
+  const responses = await Promise.all(Array.from({ length: 50 }, () => session.fetch(`${origin}/api`)));
+  assert.deepEqual([...new Set(responses.map(({ status }) => status))], [200]);
+  assert.equal(posts, 1);
+  assert.ok(requests <= 100);
+  assert.equal(session.snapshot.generation > 0, true);
+  await session.close();
+});
+
+test('s4 fifty requests with an expired token wait for one refresh and are sent once', async () => {
+  let now = Date.now();
+  const clock = Date.now;
+  Date.now = () => now;
+  try {
+    const session = await signedIn({}, { expiresIn: 60 });
+    now += 120_000;
+    const responses = await Promise.all(Array.from({ length: 50 }, () => session.fetch(`${origin}/api`)));
+    assert.deepEqual([...new Set(responses.map(({ status }) => status))], [200]);
+    assert.equal(posts, 1);
+    assert.equal(requests, 50);
+    await session.close();
+  } finally {
+    Date.now = clock;
+  }
+});
+
+test('b7 bodies are replayed, but for streams, which are handed back and marked', async () => {
+  const session = await signedIn();
+  valid = 'access-9';
+  answer = () => [200, { accessToken: 'access-9', refreshToken: 'r', expiresIn: 900 }];
+  const stream = new Blob(['streamed']).stream();
+  const refused = await session.fetch(`${origin}/api`, { method: 'POST', body: stream, duplex: 'half' });
+  assert.equal(refused.status, 401);
+  assert.equal(whyNotReplayed(refused), 'stream');
+  await session.token();
+
+  const again = await signedIn();
+  valid = 'access-9';
+  answer = () => [200, { accessToken: 'access-9', refreshToken: 'r', expiresIn: 900 }];
+  const request = new Request(`${origin}/api`, { method: 'POST', body: 'hello' });
+  assert.equal(await (await again.fetch(request)).text(), 'hello');
+  assert.deepEqual(bodies, ['hello', 'hello']);
+  await session.close();
+  await again.close();
+});
+
+test('o1 other origins and requests with credentials of their own are left alone', async () => {
+  const session = await signedIn();
+  assert.equal(session.allows(`${origin}/x`), true);
+  assert.equal(session.allows(`${origin}.evil.example/`), false);
+  const own = await session.fetch(`${origin}/api`, { headers: { authorization: 'Bearer mine' } });
+  assert.equal(own.status, 401);
+  assert.equal(posts, 0);
+  await session.close();
+});
+
+test('f10 a refresh that is refused ends the session, once, with a typed error', async () => {
+  const session = await signedIn();
+  const reasons = [];
+  session.addEventListener('signout', ({ detail }) => reasons.push(detail.reason));
+  valid = 'access-9';
+  answer = () => [400, { error: 'invalid_grant' }];
+  const results = await Promise.allSettled(Array.from({ length: 5 }, () => session.fetch(`${origin}/api`)));
+  for (const { reason } of results) {
+    assert.equal(isOneflightError(reason), true);
+    assert.equal(reason.code, 'signed-out');
+    assert.equal(reason.action, 'sign-in');
+    assert.equal(reason.response.status, 401);
+  }
+  assert.deepEqual(reasons, ['rejected']);
+  assert.equal(session.status, 'signed-out');
+  await session.close();
+});
+
+test('l6 never signed in and signed out are told apart, before anything is sent', async () => {
+  const session = fresh();
+  await assert.rejects(session.token(), { code: 'not-signed-in' });
+  await session.signIn({ accessToken: 'access-0', refreshToken: 'refresh-0' });
+  await session.signOut();
+  await assert.rejects(session.token(), { code: 'signed-out', reason: 'sign-out' });
+  assert.equal(requests + posts, 0);
+  await session.close();
+  await assert.rejects(session.fetch(`${origin}/api`), { code: 'closed' });
+});
+
+test('s5 giving up a wait leaves the refresh alone', async () => {
+  const session = await signedIn({ refreshUrl: undefined }).catch((error) => error);
+  assert.equal(session.code, 'invalid-option');
+  let release;
+  const gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const { refreshUrl: _, ...rest } = { refreshUrl: 0, origins: [origin], wasm };
+  let calls = 0;
+  const own = createSession({
+    ...rest,
+    refresh: async () => {
+      calls += 1;
+      await gate;
+      return { accessToken: 'new', refreshToken: 'newer', expiresIn: 900 };
+    },
+  });
+  await own.signIn({ accessToken: 'old', refreshToken: 'older', expiresIn: 900 });
+  const { stamp } = await own.authorization();
+  const abort = new AbortController();
+  const first = own.newerThan(stamp, { signal: abort.signal });
+  const second = own.newerThan(stamp);
+  abort.abort();
+  await assert.rejects(first, { name: 'AbortError' });
+  release();
+  assert.equal((await second).header, 'Bearer new');
+  assert.equal(calls, 1);
+  await own.close();
+});
+
+test('f1 a refresh function says that the grant is dead by RefreshRejected', async () => {
+  const session = createSession({
+    origins: [origin],
+    wasm,
+    refresh: () => Promise.reject(new RefreshRejected('gone')),
+  });
+  await session.signIn({ accessToken: 'old', refreshToken: 'older' });
+  const { stamp } = await session.authorization();
+  await assert.rejects(session.newerThan(stamp), { code: 'signed-out', reason: 'rejected' });
+  await session.close();
+});
+
+test('on a server everything rejects, and nothing breaks', async () => {
+  assert.equal(onServer.status, 'unknown');
+  await assert.rejects(onServer.token(), { code: 'no-browser' });
+});
+
+test('wrong options are told at once', () => {
+  const base = { origins: ['https://api.example'], refreshUrl: 'https://api.example/refresh' };
+  const wrong = [
+    { ...base, origins: [] },
+    { ...base, origins: ['https://api.example/path'] },
+    { ...base, origins: ['http://api.example'] },
+    { ...base, refreshUrl: 'http://api.example/refresh' },
+    { ...base, refreshUrl: undefined, tokenEndpoint: 'https://as.example/token' },
+    { ...base, storage: 'disk' },
+    { ...base, renewAt: 2 },
+    { ...base, lockDeadline: 0 },
+    { origins: base.origins },
+  ];
+  for (const options of wrong) assert.throws(() => createSession(options), { code: 'invalid-option' });
+});
