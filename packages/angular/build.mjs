@@ -1,6 +1,7 @@
-// Compiles the package with the oldest Angular it supports, in partial mode, into dist: what `npm pack` is to pack. The tool chain lives in target/angular/build, installed once per lock file.
+// Compiles the package with the oldest Angular it supports, in partial mode, into target/npm/angular: what `npm pack`
+// is to pack. The tool chain lives in target/angular/build, installed once per lock file.
 
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -9,11 +10,14 @@ import { here, installed, node, root } from './build/install.mjs';
 /** Builds, and says where the package is. */
 export async function build() {
   const tools = join(root, 'target/angular/build');
-  const out = join(here, 'dist');
+  const out = join(root, 'target/npm/angular');
   await installed(join(here, 'build'), tools);
   await neighbourTypes(tools);
   await rm(out, { recursive: true, force: true });
   await node([join(tools, 'node_modules/@angular/compiler-cli/bundles/src/bin/ngc.js'), '-p', join(here, 'tsconfig.json')]);
+  for (const file of ['package.json', 'README.md']) {
+    await cp(join(here, file), join(out, file));
+  }
   return out;
 }
 
@@ -31,7 +35,7 @@ async function neighbourTypes(tools) {
   ]);
   await writeFile(
     join(types, 'index.d.ts'),
-    "import type { CreateSession } from './api';\nexport * from './api';\nexport declare const createSession: CreateSession;\n",
+    "import type { CreateSession } from './api.js';\nexport * from './api.js';\nexport declare const createSession: CreateSession;\n",
   );
 }
 

@@ -13,18 +13,19 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Installs what the lock file in `from` pins into `to`, unless that was done before. */
 export async function installed(from, to) {
-  const lock = await readFile(join(from, 'package-lock.json'), 'utf8');
-  const done = join(to, 'installed-lock.json');
-  if ((await readFile(done, 'utf8').catch(() => '')) === lock) {
+  const files = ['package.json', 'package-lock.json'];
+  const wanted = (await Promise.all(files.map((file) => readFile(join(from, file), 'utf8')))).join('');
+  const done = join(to, 'installed.txt');
+  if ((await readFile(done, 'utf8').catch(() => '')) === wanted) {
     return;
   }
   await mkdir(to, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json']) {
+  for (const file of files) {
     await cp(join(from, file), join(to, file));
   }
   console.log(`installing npm packages into ${to}`);
   await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: to });
-  await writeFile(done, lock);
+  await writeFile(done, wanted);
 }
 
 /** Runs a script with this Node. */
