@@ -1,7 +1,6 @@
-// What every page of the tests can do, whichever client it was asked for (`?client=naive`, `?client=hasty`).
+// What every page of the tests can do, whichever client it was asked for (`?client=naive`).
 const query = new URLSearchParams(location.search);
-const client = query.get("client");
-const { createSession } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
+const { createSession } = await import(query.get("client") === "naive" ? "/naive.mjs" : "/oneflight/index.js");
 
 const EVENTS = ["change", "signin", "signout", "refreshing", "refreshed", "refreshfailed"];
 let requests = 0;
@@ -33,8 +32,7 @@ window.storm = async (url, count, init) => {
   const outcomes = {};
   const one = async () => {
     const id = `${performance.timeOrigin}-${++requests}`;
-    // A URL of its own: browsers keep requests for one URL waiting for each other.
-    const { value, error } = await told(session.fetch(`${url}?${id}`, { ...init, headers: { ...init?.headers, "x-request-id": id } }));
+    const { value, error } = await told(session.fetch(url, { ...init, headers: { "x-request-id": id } }));
     await value?.text();
     const outcome = value?.status ?? error.code ?? error.name;
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
