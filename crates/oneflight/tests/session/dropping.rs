@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::server::Gate;
 use crate::support::store::Fault;
-use crate::support::{Answer, HostileStore, World, poll, settle};
+use crate::support::{Answer, HostileStore, World, pass, poll, settle};
 
 /// More await points than any future here has.
 const MAX_POINTS: usize = 100;
@@ -100,7 +100,7 @@ async fn s5_all_callers_may_be_dropped_and_the_new_token_is_still_saved() {
         let done = futures_util::future::join_all(callers).await;
         // Not even a handle is left.
         drop(session);
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        pass(Duration::from_secs(2)).await;
         assert_eq!(world.server.posts(), 1);
         let later = world.holder(store.memory);
         let token = later.token().await.unwrap();
@@ -185,7 +185,7 @@ fn s5_the_driver_may_be_dropped_at_any_step_and_nobody_hangs() {
                 match session.newer_than(refused).await {
                     Ok(_) => return,
                     Err(error) => match error.action() {
-                        Action::Retry { after } => tokio::time::sleep(after).await,
+                        Action::Retry { after } => pass(after).await,
                         Action::SignIn => {
                             lost += 1;
                             return;

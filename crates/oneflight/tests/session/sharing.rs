@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::server::Gate;
 use crate::support::store::Fault;
-use crate::support::{Answer, HostileStore, LIFETIME, World, settle};
+use crate::support::{Answer, HostileStore, LIFETIME, World, pass, settle};
 
 fn demand(session: &Session) -> tokio::task::JoinHandle<Result<oneflight::Token, Error>> {
     let session = session.clone();
@@ -101,7 +101,7 @@ async fn p7_a_store_that_cannot_keep_the_new_set_costs_nobody_the_session() {
     assert_ne!(stored_access(&store).await, new.access_token().expose());
 
     HostileStore::always(&store.saves, None);
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    pass(Duration::from_secs(600)).await;
     assert_eq!(stored_access(&store).await, new.access_token().expose());
     assert_eq!(world.server.posts(), 1);
 
@@ -137,7 +137,7 @@ async fn p7_a_store_that_is_down_signs_nobody_out() {
         for script in [&store.locks, &store.loads, &store.saves] {
             HostileStore::always(script, None);
         }
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        pass(Duration::from_secs(600)).await;
         session.token().await.unwrap();
     }
 }
@@ -169,7 +169,7 @@ async fn p11_nobody_presents_the_spent_token_while_the_saver_lives() {
     assert_eq!(world.server.posts(), 1);
 
     HostileStore::always(&failing.saves, None);
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    pass(Duration::from_secs(600)).await;
     let adopted = other.token().await.unwrap();
     assert_eq!(adopted.access_token().expose(), new.access_token().expose());
     assert_eq!(world.server.posts(), 1);
@@ -185,7 +185,7 @@ async fn p12_a_save_that_landed_but_reported_failure_revokes_nothing() {
     session.token().await.unwrap();
     HostileStore::next(&store.saves, [Fault::None, Fault::FailAfter]);
     let new = demand(&session).await.unwrap().unwrap();
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    pass(Duration::from_secs(600)).await;
     assert_eq!(stored_access(&store).await, new.access_token().expose());
     assert!(world.server.revoked().is_empty());
     assert_eq!(world.server.posts(), 1);

@@ -105,6 +105,14 @@ pub async fn settle() {
     }
 }
 
+/// Lets the paused clock run for so long, in a hundred steps: whatever falls due on the way is done when it is due.
+pub async fn pass(length: Duration) {
+    for _ in 0..100 {
+        tokio::time::advance(length / 100).await;
+        settle().await;
+    }
+}
+
 /// Polls a future by hand, outside every runtime if need be.
 pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
