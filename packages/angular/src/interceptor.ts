@@ -87,12 +87,25 @@ class Exchange {
 
   /** A redirect to another origin carries no token, so its refusal says nothing about ours. */
   private leftItsOrigin(error: HttpErrorResponse): boolean {
+    return this.differs(error, (url) => url.origin);
+  }
+
+  /** Whoever redirects a `POST` may have carried it out (RFC 9110 §9.2.1 says what may be repeated). */
+  private mayBeCarriedOut(error: HttpErrorResponse): boolean {
+    const isSafe = this.request.method === 'GET' || this.request.method === 'HEAD';
+    // The answer's URL has no fragment.
+    return !isSafe && this.differs(error, (url) => url.href.replace(/#.*/, ''));
+  }
+
+  /** Whether the answer came from elsewhere than the request was sent to. */
+  private differs(error: HttpErrorResponse, part: (url: URL) => string): boolean {
+    const sentTo = parsed(this.request.urlWithParams, this.base);
     const answered = error.url ? parsed(error.url, this.base) : undefined;
-    return answered !== undefined && answered.origin !== parsed(this.request.urlWithParams, this.base)?.origin;
+    return answered !== undefined && (sentTo === undefined || part(answered) !== part(sentTo));
   }
 
   private refused(sent: Authorization, refusal: HttpErrorResponse): Observable<HttpEvent<unknown>> {
-    if (this.request.context.get(ONEFLIGHT_NO_REPLAY)) {
+    if (this.request.context.get(ONEFLIGHT_NO_REPLAY) || this.mayBeCarriedOut(refusal)) {
       // For the next request; this one has its answer, and the next one hears of a failure.
       this.oneflight.newerThan(sent.stamp).catch(() => undefined);
       return throwError(() => refusal);

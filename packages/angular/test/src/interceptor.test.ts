@@ -251,3 +251,28 @@ test('b10_r10_a_request_without_replay_gets_its_refusal_and_renews_for_the_next'
   await settled();
   backend.expectNone('/api/x');
 });
+
+test('b10_r8_r10_a_redirected_request_that_may_have_been_carried_out_is_not_sent_again', async () => {
+  /** The browser follows redirects by itself: all that is seen of one is where the refusal comes from. */
+  const redirected: HttpInterceptorFn = (request, next) =>
+    next(request).pipe(
+      catchError(({ status, headers }: HttpErrorResponse) =>
+        throwError(() => new http.HttpErrorResponse({ status, headers, url: new URL('/elsewhere', document.baseURI).href })),
+      ),
+    );
+  for (const [method, sendings] of [['GET', 2], ['POST', 1]] as const) {
+    const session = new FakeSession();
+    const { client, backend } = app(session, {}, [oneflight.oneflightInterceptor, redirected]);
+    const outcome = firstValueFrom(client.request(method, '/api/thing')).catch((error: HttpErrorResponse) => error.status);
+    await settled();
+    backend.expectOne('/api/thing').flush(null, REFUSED);
+    await settled();
+    session.renewed();
+    await settled();
+    const again = backend.match('/api/thing');
+    assert.equal(1 + again.length, sendings, method);
+    again.forEach((call) => call.flush('ok'));
+    assert.equal(await outcome, sendings === 2 ? 'ok' : 401);
+    assert.equal(session.posts, 1, 'the token is renewed for the next request');
+  }
+});
