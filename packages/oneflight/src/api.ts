@@ -53,7 +53,7 @@ export interface RefreshInput {
   signal: AbortSignal;
 }
 
-/** How refused requests look like to the application that gave up on them, and other settings common to all ways of refreshing. */
+/** What there is to set whichever way tokens are refreshed. */
 export interface CommonOptions {
   /**
    * Origins that get the token: `'https://api.example.com'`. Compared as parsed. Required, never empty; `'self'` is the

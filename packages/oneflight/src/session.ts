@@ -31,6 +31,16 @@ const NOT_OFFERED = 2;
 const CAUSES = ['expired', 'refused', 'due', 'opening'] as const;
 const UNKEPT = ['tokens', 'sign-in', 'sign-out'] as const;
 
+/** Before anything was read. */
+const NOTHING_KNOWN: Snapshot = Object.freeze({
+  status: 'unknown',
+  signedIn: false,
+  reason: undefined,
+  expiresAt: undefined,
+  generation: 0,
+  sharing: 'alone',
+});
+
 interface Waiter {
   resolve(done: { live: Live | undefined; code: number; detail: number }): void;
   reject(error: unknown): void;
@@ -58,14 +68,7 @@ class PageSession implements Session, Tokens, Listener {
   #known: (() => void) | undefined;
   readonly #ready: Promise<void>;
   #rested: (() => void) | undefined;
-  #snapshot: Snapshot = Object.freeze({
-    status: 'unknown',
-    signedIn: false,
-    reason: undefined,
-    expiresAt: undefined,
-    generation: 0,
-    sharing: 'alone',
-  });
+  #snapshot = NOTHING_KNOWN;
 
   constructor(options: SessionOptions) {
     this.#options = check(options);
@@ -413,14 +416,6 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
 /** On a server: nothing is known, nothing works, nothing breaks. */
 function noPage(): Session {
   const reject = () => Promise.reject(failure('no-browser', 'oneflight works in pages only; this code runs on a server.'));
-  const snapshot: Snapshot = Object.freeze({
-    status: 'unknown',
-    signedIn: false,
-    reason: undefined,
-    expiresAt: undefined,
-    generation: 0,
-    sharing: 'alone',
-  });
   return {
     fetch: reject,
     token: reject,
@@ -431,7 +426,7 @@ function noPage(): Session {
     signIn: reject,
     signOut: reject,
     retryNow: () => undefined,
-    snapshot,
+    snapshot: NOTHING_KNOWN,
     status: 'unknown',
     subscribe: () => () => undefined,
     ready: Promise.resolve(),
