@@ -4,7 +4,7 @@ import { errorOf } from './codes.js';
 import type { Engine } from './engine.js';
 import type { Hold } from './lock.js';
 import { type Checked, SAVE_DEADLINE } from './options.js';
-import { staying } from './page.js';
+import { watchDeparture } from './page.js';
 import type { Store } from './storage/store.js';
 
 /** The longest that timers of browsers take, in milliseconds. */
@@ -95,6 +95,7 @@ export class Glue {
   async #exchange(slot: number, refreshToken: string | undefined): Promise<void> {
     const offline = typeof navigator !== 'undefined' && navigator.onLine === false;
     const { fetch, endpoint, requestDeadline } = this.options;
+    const departure = watchDeparture();
     try {
       const reply = await within(requestDeadline, (signal) => endpoint.refresh(fetch, { refreshToken, signal }));
       this.call((engine, wall, mono) => {
@@ -104,8 +105,10 @@ export class Glue {
     } catch (error) {
       this.#cause = error;
       const loss = error instanceof TimedOut ? NOT_IN_TIME : offline ? NOT_CONNECTED : UNKNOWN;
-      await staying();
+      await departure.staying();
       this.call((engine, wall, mono) => engine.lost(wall, mono, slot, loss));
+    } finally {
+      departure.over();
     }
   }
 

@@ -27,6 +27,8 @@ export async function localStore(key: string, deadlines: Deadlines): Promise<Sto
       const stored = await transact<StoredRecord>(RECORDS, 'readonly', (records, leave) => {
         const request: IDBRequest<StoredRecord | undefined> = records.get(key);
         request.onsuccess = () => request.result && leave(request.result);
+        // A page that is frozen before it hears of the result would keep all others from writing.
+        records.transaction.commit();
       });
       return stored ?? null;
     },
