@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::npm;
 use crate::options::handed_on;
 use crate::run::{asked, cargo, program, say, shown, watched};
 use crate::setup::{self, Environment};
@@ -15,6 +16,7 @@ const ROUNDS: &str = "3";
 /// `cargo xtask browser`: set-up, and the browser tests alone; `args` are those of `tests/browser/run.mjs`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let environment = setup::run()?;
+    npm::build()?;
     say("building the command `oneflight`");
     shown(cargo().args(["build", "--package", "oneflight-cli"]))?;
     shown(
@@ -29,6 +31,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
 /// All of them, after `cargo test` has built the command; `each` is given every line, in the words of Rust's test runner.
 pub(crate) fn all(environment: &Environment, each: impl FnMut(&str)) -> Result<bool, Failure> {
+    npm::build()?;
     say(format!(
         "the browser tests: {ROUNDS} rounds in Chromium, then in Firefox"
     ));

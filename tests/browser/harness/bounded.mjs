@@ -1,7 +1,7 @@
 // Nothing here waits without an end.
 
 /** How long anything may take that a test waits for, in milliseconds. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** `promise`, or a failure that names `what` after `ms` milliseconds. */
 export async function bounded(promise, what, ms = PATIENCE_MS) {

@@ -11,7 +11,10 @@ export class Tab {
 
   /** Runs `work` in the page, bounded. */
   run(work, arg) {
-    return bounded(this.page.evaluate(work, arg), `in the page: ${String(work).slice(0, 80)}`);
+    const outcome = bounded(this.page.evaluate(work, arg), `in the page: ${String(work).slice(0, 80)}`);
+    // A test may fail, or end, before it looks at what it started.
+    outcome.catch(() => {});
+    return outcome;
   }
 
   begin = (options, name) => this.run(([options, name]) => begin(options, name), [options, name]);
@@ -103,6 +106,14 @@ export class World {
     await tabs[0].signIn(tokens ?? (await this.server.tokens()));
     await Promise.all(tabs.map((tab) => tab.until("signed-in")));
     return { context: shared, tabs };
+  }
+
+  /** A tab that a page opened by itself. */
+  tab = (page) => new Tab(page);
+
+  /** A figure for whoever reads the run's output. */
+  say(line) {
+    console.log(`  ${line}`);
   }
 
   /** Fails unless the server saw exactly so many refreshes, and none of a spent token. */

@@ -2,12 +2,13 @@
 const KEY = "naive";
 const read = () => JSON.parse(localStorage.getItem(KEY) ?? "null");
 
-export function createSession({ tokenEndpoint, clientId }) {
+/** `post` sends the refresh. */
+export function createSession({ tokenEndpoint, clientId }, post = fetch) {
   const send = (input, init) =>
     fetch(input, { ...init, headers: { ...init?.headers, authorization: `Bearer ${read()?.accessToken}` } });
   const refresh = async () => {
     const body = new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: read().refreshToken });
-    const answer = await fetch(tokenEndpoint, { method: "POST", body });
+    const answer = await post(tokenEndpoint, { method: "POST", body });
     if (!answer.ok) return false;
     const { access_token: accessToken, refresh_token: refreshToken } = await answer.json();
     localStorage.setItem(KEY, JSON.stringify({ accessToken, refreshToken }));

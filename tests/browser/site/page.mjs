@@ -1,6 +1,7 @@
-// What every page of the tests can do, whichever client it was asked for (`?client=naive`).
+// What every page of the tests can do, whichever client it was asked for (`?client=naive`, `?client=hasty`).
 const query = new URLSearchParams(location.search);
-const { createSession } = await import(query.get("client") === "naive" ? "/naive.mjs" : "/oneflight/index.js");
+const client = query.get("client");
+const { createSession } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
 
 const EVENTS = ["change", "signin", "signout", "refreshing", "refreshed", "refreshfailed"];
 let requests = 0;
@@ -32,7 +33,8 @@ window.storm = async (url, count, init) => {
   const outcomes = {};
   const one = async () => {
     const id = `${performance.timeOrigin}-${++requests}`;
-    const { value, error } = await told(session.fetch(url, { ...init, headers: { "x-request-id": id } }));
+    // A URL of its own: browsers keep requests for one URL waiting for each other.
+    const { value, error } = await told(session.fetch(`${url}?${id}`, { ...init, headers: { ...init?.headers, "x-request-id": id } }));
     await value?.text();
     const outcome = value?.status ?? error.code ?? error.name;
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
