@@ -49,6 +49,29 @@ test("b13_a_frozen_tab_that_holds_the_lock_does_not_keep_the_others_from_renewin
   check(refresh_posts === 2, `${refresh_posts} POSTs`);
 }, { browsers: ["chromium"] });
 
+test("b13_a_frozen_tab_that_waits_for_the_lock_does_not_keep_the_others_from_renewing", async (world) => {
+  const { sleeper, awake } = await twoTabs(world, { lockDeadline: 4000, requestDeadline: 1000 });
+  const { server, api } = world;
+  await server.expire();
+  const gate = await server.hold("refresh", "arrival");
+  const leads = awake.storm(`${api}/api/items`, 1);
+  await server.seen("refresh_arrived");
+  const slept = sleeper.storm(`${api}/api/items`, 1);
+  slept.catch(() => {});
+  await awake.run(async () => {
+    while (!(await navigator.locks.query()).pending.length) await new Promise(requestAnimationFrame);
+  });
+  const thaw = await freeze(world, sleeper);
+  await gate.open();
+  same(await leads, { 200: 1 }, "the outcome of the tab that is awake");
+  await server.expire();
+  same(await awake.storm(`${api}/api/items`, 5), { 200: 5 }, "its outcome behind the frozen one");
+  await thaw();
+  same(await slept, { 200: 1 }, "the outcome of the tab that slept");
+  same(await sleeper.run(() => frozen), 1, "how often it was frozen");
+  same((await server.counters()).reuse_detected, 0, "reuses");
+}, { browsers: ["chromium"] });
+
 test("b4_a_page_put_away_for_going_back_does_not_keep_the_lock", async (world) => {
   const browser = await launchChromium(world.settings.chromium, { without: ["--disable-back-forward-cache"] });
   world.later(() => browser.close());

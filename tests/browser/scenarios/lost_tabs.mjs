@@ -25,19 +25,23 @@ async function leaderGone(world, leave) {
 test("b4_a_leading_tab_that_is_closed_does_not_stop_the_others", (world) => leaderGone(world, (page) => page.close()));
 test("b4_a_leading_tab_that_is_reloaded_does_not_stop_the_others", (world) => leaderGone(world, (page) => page.reload()));
 
-test("b12_a_page_that_is_left_during_a_refresh_sends_no_second_one", async (world) => {
+async function leftDuringARefresh(world, slowMs) {
   await world.start();
   const { server, api } = world;
   const { tabs } = await world.signedIn();
   await server.expire();
   await server.hold("refresh", "arrival");
-  tabs[0].storm(`${api}/api/items`, 3).catch(() => {});
+  tabs[0].storm(`${api}/api/items`, 3);
   await server.seen("refresh_arrived");
+  world.site.slowMs = slowMs;
   // The page that comes back has no session, so whatever is sent now comes from the one that dies.
   await tabs[0].page.reload();
   await tabs[0].page.evaluate((url) => fetch(url, { method: "POST" }).then(() => {}), `${server.issuer}/oauth/revoke`);
   await world.posts(1);
-});
+}
+
+test("b12_a_page_that_is_left_during_a_refresh_sends_no_second_one", (world) => leftDuringARefresh(world, 0));
+test("b12_a_page_that_is_left_slowly_during_a_refresh_sends_no_second_one", (world) => leftDuringARefresh(world, 1500));
 
 test("a_page_that_tries_again_at_once_sends_a_second_post_when_it_is_left", async (world) => {
   await world.start();
