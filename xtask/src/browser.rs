@@ -45,7 +45,7 @@ pub(crate) fn all(environment: &Environment, each: impl FnMut(&str)) -> Result<b
 }
 
 /// The command `oneflight`, where cargo puts it.
-fn binary() -> Result<PathBuf, Failure> {
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
     let found = asked(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))
         .and_then(|text| serde_json::from_str::<Value>(&text).ok())
         .and_then(|metadata| metadata["target_directory"].as_str().map(PathBuf::from))

@@ -7,6 +7,7 @@ mod bench;
 mod browser;
 mod deep;
 mod demo;
+mod example;
 mod failure;
 mod npm;
 mod options;
@@ -27,6 +28,8 @@ Usage: cargo xtask WORD [OPTIONS]
 
   demo [-- ARGS]    build and run `oneflight demo ARGS`: the storm, live on a page;
                     with `-- --headless` as a table in the terminal
+  example [NAME] [--test]
+                    build and serve an example of examples/; without a name, which there are
   test [-- ARGS]    set up, then run every test and check that each behaviour has one;
                     ARGS go to `cargo test` (the check is then left out)
   setup             only the set-up: Chromium, Firefox and the npm packages of the tests
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     };
     let outcome = match word.as_str() {
         "demo" => demo::run(&args),
+        "example" => example::run(&args),
         "test" => test::run(&args),
         "setup" => options::none("setup", &args).and_then(|()| setup::run().map(drop)),
         "npm" => npm::run(&args),

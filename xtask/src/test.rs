@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::behaviours;
 use crate::browser;
+use crate::example;
 use crate::failure::Failure;
 use crate::options::handed_on;
 use crate::run::{cargo, say, watched};
@@ -26,6 +27,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     // A filter is meant for Rust's tests; `cargo xtask browser` has its own.
     let browsers = !chosen.is_empty() || browser::all(&environment, |line| seen.line(line))?;
+    let examples = !chosen.is_empty() || example::all(&environment, false, |line| seen.line(line))?;
     println!("{} passed, {} failed", seen.passed, seen.failed);
     let checked = if chosen.is_empty() {
         behaviours::check_run(seen.names)
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         say("only some tests were asked for: the check of the behaviours is left out");
         Ok(())
     };
-    if succeeded && browsers {
+    if succeeded && browsers && examples {
         checked
     } else {
         Err(Failure::new("some tests failed; they are named above"))

@@ -1,0 +1,96 @@
+// Serves an example: node serve.mjs FOLDER --binary FILE [--mount PATH=FOLDER]... [--server=OPTION]... [--port N]
+//
+// Files come from FOLDER, and from the mounted ones; what begins with one of SERVER is handed to `oneflight testserver`,
+// so that page, API and token endpoint are one origin, as behind the reverse proxy of a real site.
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer, request as send } from "node:http";
+import { extname, join, normalize, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+
+const SERVER = ["/api", "/cookie", "/oauth", "/_control", "/.well-known"];
+const PORT = "4182";
+const TYPES = {
+  ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    binary: { type: "string" },
+    mount: { type: "string", multiple: true, default: [] },
+    port: { type: "string" },
+    server: { type: "string", multiple: true, default: [] },
+  },
+});
+const [folder] = positionals;
+const mounts = [...values.mount.map((mount) => mount.split("=", 2)), ["/", folder]];
+
+/** Starts the test server on a free port, and gives its address. It ends with us. */
+async function start() {
+  const child = spawn(values.binary, ["testserver", "--port", "0", ...values.server], { stdio: ["ignore", "pipe", "ignore"] });
+  process.once("exit", () => child.kill());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
+  child.once("exit", (code) => {
+    console.error(`the test server ended with ${code}`);
+    process.exit(1);
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [name, url] = line.split(/:\s+/, 2);
+    if (name === "issuer") return new URL(url);
+  }
+  throw new Error("the test server did not start");
+}
+
+/** Hands a request on, and its answer back. */
+function forward(request, response, target) {
+  const { method, headers } = request;
+  const onward = send(new URL(request.url, target), { method, headers: { ...headers, host: target.host } }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.destroy());
+  response.on("close", () => onward.destroy());
+  request.pipe(onward);
+}
+
+async function file(path, response) {
+  const [prefix, from] = mounts.find(([prefix]) => path.startsWith(prefix));
+  const rest = path.slice(prefix.length);
+  // A path without an extension is one of the page's own making.
+  const name = extname(rest) === "" ? "index.html" : rest;
+  try {
+    const body = await readFile(join(resolve(from), normalize(`/${name}`)));
+    response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream", "cache-control": "no-cache" });
+    response.end(body);
+  } catch {
+    response.writeHead(404).end("not found");
+  }
+}
+
+function listen(server, port) {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server.address().port));
+  });
+}
+
+const target = await start();
+const site = createServer((request, response) => {
+  const { pathname } = new URL(request.url, target);
+  if (SERVER.some((prefix) => pathname === prefix || pathname.startsWith(`${prefix}/`))) forward(request, response, target);
+  else file(decodeURIComponent(pathname), response);
+});
+const port = await listen(site, Number(values.port ?? PORT)).catch((error) => {
+  if (values.port !== undefined || error.code !== "EADDRINUSE") throw error;
+  return listen(site, 0);
+});
+console.log(`page:    http://127.0.0.1:${port}/`);
+console.log(`control: ${new URL("/_control/", target)}`);
+console.error("Ctrl-C ends it.");

@@ -1,0 +1,147 @@
+//! `cargo xtask example NAME`: builds an example and serves it, with the test kit's server behind it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::browser;
+use crate::failure::Failure;
+use crate::npm;
+use crate::options::handed_on;
+use crate::run::{cargo, program, root, say, shown, watched};
+use crate::setup::{self, Environment};
+
+/// What there is to look at. One row each, its files in `examples/NAME`.
+const EXAMPLES: [Example; 1] = [Example {
+    name: "vanilla",
+    about: "one HTML file, no bundler",
+    build: vanilla,
+    server: &[],
+    slow: false,
+}];
+
+struct Example {
+    name: &'static str,
+    about: &'static str,
+    /// Makes what is to be served.
+    build: fn() -> Result<Site, Failure>,
+    /// Options of `oneflight testserver`.
+    server: &'static [&'static str],
+    /// Whether its build is too long for every change, so that `cargo xtask deep` tries it.
+    slow: bool,
+}
+
+/// A folder, and others that are served below it.
+struct Site {
+    folder: PathBuf,
+    mounts: Vec<(&'static str, PathBuf)>,
+}
+
+/// `cargo xtask example NAME [--test] [-- OPTIONS]`; the options are those of `examples/serve.mjs`.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = args.split_first() else {
+        println!("Usage: cargo xtask example NAME [--test | -- --port N]\n");
+        for Example { name, about, .. } in &EXAMPLES {
+            println!("  {name:<10}{about}");
+        }
+        return Ok(());
+    };
+    let example = EXAMPLES
+        .iter()
+        .find(|example| example.name == name)
+        .ok_or_else(|| Failure::usage(format!("there is no example `{name}`")))?;
+    if rest == ["--test"] {
+        return if example.try_out(&setup::run()?, |_| ())? {
+            Ok(())
+        } else {
+            Err(Failure::new("the example failed; why is above"))
+        };
+    }
+    setup::node().map_err(|what| Failure::new(format!("missing: {what}")))?;
+    let site = example.ready()?;
+    say(format!("serving examples/{name} and `oneflight testserver`"));
+    become_it(program("node").args(example.serve(&site)?).args(handed_on(rest)))
+}
+
+/// Tries the examples that build quickly, or those that do not; `each` is given every line, in the words of Rust's test
+/// runner.
+pub(crate) fn all(
+    environment: &Environment,
+    slow: bool,
+    mut each: impl FnMut(&str),
+) -> Result<bool, Failure> {
+    let mut well = true;
+    for example in EXAMPLES.iter().filter(|example| example.slow == slow) {
+        well &= example.try_out(environment, &mut each)?;
+    }
+    Ok(well)
+}
+
+impl Example {
+    /// Builds it and the server.
+    fn ready(&self) -> Result<Site, Failure> {
+        let site = (self.build)()?;
+        say("building the command `oneflight` (the first time takes a minute or two)");
+        shown(cargo().args(["build", "--quiet", "--package", "oneflight-cli"]))?;
+        Ok(site)
+    }
+
+    /// The script that serves it, and its arguments.
+    fn serve(&self, site: &Site) -> Result<Vec<String>, Failure> {
+        let mut line = vec![
+            "examples/serve.mjs".to_owned(),
+            site.folder.display().to_string(),
+            "--binary".to_owned(),
+            browser::binary()?.display().to_string(),
+        ];
+        for (path, folder) in &site.mounts {
+            line.push("--mount".to_owned());
+            line.push(format!("{path}={}", folder.display()));
+        }
+        line.extend(self.server.iter().map(|option| format!("--server={option}")));
+        Ok(line)
+    }
+
+    /// Runs `tests/browser/examples/NAME.mjs` on it in Chromium.
+    fn try_out(&self, environment: &Environment, each: impl FnMut(&str)) -> Result<bool, Failure> {
+        let site = self.ready()?;
+        say(format!("trying examples/{} in Chromium", self.name));
+        watched(
+            program("node")
+                .args(["tests/browser/examples/run.mjs", self.name])
+                .args(self.serve(&site)?)
+                .envs(environment.iter().cloned()),
+            each,
+        )
+    }
+}
+
+fn vanilla() -> Result<Site, Failure> {
+    npm::build()?;
+    Ok(Site {
+        folder: root().join("examples/vanilla"),
+        mounts: vec![("/oneflight/", root().join("packages/oneflight/dist"))],
+    })
+}
+
+/// Leaves the command the terminal, the signals and the exit code.
+fn become_it(command: &mut Command) -> Result<(), Failure> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(Failure::new(format!("the example did not start: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_a_folder_a_readme_and_a_test() {
+        for Example { name, .. } in &EXAMPLES {
+            for file in [
+                format!("examples/{name}/README.md"),
+                format!("tests/browser/examples/{name}.mjs"),
+            ] {
+                assert!(root().join(&file).is_file(), "{file} is missing");
+            }
+        }
+    }
+}
