@@ -1,6 +1,7 @@
-// Runs the scenarios: node run.mjs [--rounds N] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
+// Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
 //
-// Prints the lines of Rust's test runner, so that one reader serves both.
+// The browsers run side by side; within one of them a test has the browser to itself. `--full`: the long tests, too, run
+// all rounds. Prints the lines of Rust's test runner, so that one reader serves both.
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +19,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "1" },
+    full: { type: "boolean", default: false },
     browser: { type: "string", multiple: true, default: ["chromium", "firefox"] },
     only: { type: "string", default: "" },
     file: { type: "string", default: "" },
@@ -40,8 +42,8 @@ const launchers = { chromium: () => launchChromium(settings.chromium), firefox: 
 for (const file of (await readdir(join(here, "scenarios"))).sort().filter((name) => name.includes(values.file))) await import(`./scenarios/${file}`);
 
 /** One round; gives the refreshes that the server saw. */
-async function round(test, kind, browser) {
-  const world = new World(settings, kind, browser);
+async function round(test, kind, browser, said) {
+  const world = new World(settings, kind, browser, said);
   try {
     await bounded(test.work(world), "the round", ROUND_LIMIT_MS);
     return (await world.server?.counters())?.refresh_posts ?? 0;
@@ -53,25 +55,34 @@ async function round(test, kind, browser) {
   }
 }
 
+/** How many rounds of a test there are. */
+const roundsOf = (test, kind) => (test.long.includes(kind) && !values.full ? 1 : rounds);
+
 async function all(test, kind, browser) {
   const started = performance.now();
+  const wanted = roundsOf(test, kind);
   let posts = 0;
   let done = 0;
+  const said = [];
   try {
-    for (; done < rounds; done++) posts += await round(test, kind, browser);
-    console.log(`test ${kind}::${test.name} ... ok`);
-    console.log(`  ${rounds} rounds, ${posts} POSTs, ${Math.round(performance.now() - started)} ms`);
+    for (; done < wanted; done++) posts += await round(test, kind, browser, said);
+    said.unshift(`test ${kind}::${test.name} ... ok`);
+    said.push(`  ${wanted} rounds, ${posts} POSTs, ${Math.round(performance.now() - started)} ms`);
     return { passed: true, posts };
   } catch (error) {
-    console.log(`test ${kind}::${test.name} ... FAILED`);
-    console.log(`  in round ${done + 1}: ${error.stack}`);
-    for (const line of error.log ?? []) console.log(`    ${line}`);
+    said.unshift(`test ${kind}::${test.name} ... FAILED`);
+    said.push(`  in round ${done + 1}: ${error.stack}`, ...(error.log ?? []).map((line) => `    ${line}`));
     return { passed: false, posts };
+  } finally {
+    // At once: the other browser prints, too.
+    console.log(said.join("\n"));
   }
 }
 
 let [passed, failed] = [0, 0];
-for (const kind of values.browser) {
+
+/** All tests in one browser. */
+async function inOne(kind) {
   const chosen = tests.filter((test) => test.browsers.includes(kind) && test.name.includes(values.only));
   const started = performance.now();
   const browser = await launchers[kind]();
@@ -82,7 +93,11 @@ for (const kind of values.browser) {
     outcome.passed ? passed++ : failed++;
   }
   await browser.close();
-  console.log(`${kind} ${browser.version()}: ${chosen.length} tests, ${rounds} rounds each, ${posts} POSTs, ${Math.round((performance.now() - started) / 1000)} s`);
+  const once = chosen.filter((test) => roundsOf(test, kind) < rounds).length;
+  const each = `${rounds} rounds each${once > 0 ? ` (one of ${once} long)` : ""}`;
+  return `${kind} ${browser.version()}: ${chosen.length} tests, ${each}, ${posts} POSTs, ${Math.round((performance.now() - started) / 1000)} s`;
 }
+
+console.log((await Promise.all(values.browser.map(inOne))).join("\n"));
 console.log(`test result: ${failed === 0 ? "ok" : "FAILED"}. ${passed} passed; ${failed} failed; 0 ignored`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

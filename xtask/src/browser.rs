@@ -33,7 +33,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 pub(crate) fn all(environment: &Environment, each: impl FnMut(&str)) -> Result<bool, Failure> {
     npm::build()?;
     say(format!(
-        "the browser tests: {ROUNDS} rounds in Chromium, then in Firefox"
+        "the browser tests: {ROUNDS} rounds in Chromium and in Firefox, side by side"
     ));
     watched(
         program("node")

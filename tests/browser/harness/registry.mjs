@@ -4,10 +4,11 @@
 export const tests = [];
 
 /**
- * Adds a test. Its name begins with the ids of docs/spec.md that it proves. `browsers` are those it can be tried in.
+ * Adds a test. Its name begins with the ids of docs/spec.md that it proves. `browsers` are those it can be tried in; in
+ * those of `long` it runs one round where the others run several, unless all are asked for.
  */
-export function test(name, work, { browsers = ["chromium", "firefox"] } = {}) {
-  tests.push({ name, work, browsers });
+export function test(name, work, { browsers = ["chromium", "firefox"], long = [] } = {}) {
+  tests.push({ name, work, browsers, long });
 }
 
 /** Fails with both values unless they are the same as JSON. */

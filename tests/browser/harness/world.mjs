@@ -35,8 +35,10 @@ export class Tab {
 
 export class World {
   #cleaning = [];
+  #said;
 
-  constructor(settings, kind, browser) {
+  constructor(settings, kind, browser, said) {
+    this.#said = said;
     this.settings = settings;
     this.kind = kind;
     this.browser = browser;
@@ -97,12 +99,12 @@ export class World {
   /** `count` tabs of one context, each with a session, signed in by the first. */
   async signedIn({ count = 1, client = "oneflight", options = {}, tokens, context } = {}) {
     const shared = context ?? (await this.context());
-    const tabs = [];
-    for (let n = 0; n < count; n++) {
+    const begun = async () => {
       const tab = await this.open(shared, { client });
       await tab.begin(this.options(options));
-      tabs.push(tab);
-    }
+      return tab;
+    };
+    const tabs = await Promise.all(Array.from({ length: count }, begun));
     await tabs[0].signIn(tokens ?? (await this.server.tokens()));
     await Promise.all(tabs.map((tab) => tab.until("signed-in")));
     return { context: shared, tabs };
@@ -113,7 +115,7 @@ export class World {
 
   /** A figure for whoever reads the run's output. */
   say(line) {
-    console.log(`  ${line}`);
+    this.#said.push(`  ${line}`);
   }
 
   /** Fails unless the server saw exactly so many refreshes, and none of a spent token. */
