@@ -3,7 +3,7 @@ const query = new URLSearchParams(location.search);
 const client = query.get("client");
 const { createSession } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
 
-const EVENTS = ["change", "signin", "signout", "refreshing", "refreshed", "refreshfailed"];
+const EVENTS = ["change", "signin", "signout", "refreshing", "refreshed", "refreshfailed", "storefailed", "storerecovered"];
 let requests = 0;
 
 /** What happened in this page, in order. */
