@@ -46,20 +46,3 @@ test("b1_f3_offline_keeps_the_session_and_online_again_it_works", async (world) 
   same(await tabs[0].storm(`${api}/api/items`, 5), { 200: 5 }, "the outcome online");
   await world.posts(1);
 });
-
-test("b6_t4_after_a_jump_of_the_clock_a_due_renewal_happens_once", async (world) => {
-  await world.start();
-  const { server } = world;
-  const context = await world.context();
-  await context.clock.install();
-  const { tabs } = await world.signedIn({ context, options: { renew: "keep-fresh" } });
-  const before = await tabs[0].snapshot();
-  await context.clock.setSystemTime(Date.now() + 8 * 3_600_000);
-  await tabs[0].run(() => {
-    for (const type of ["visibilitychange", "resume"]) document.dispatchEvent(new Event(type));
-    for (const type of ["pageshow", "focus", "online"]) window.dispatchEvent(new Event(type));
-  });
-  await server.seen("refresh_answered");
-  await tabs[0].newer(before.generation);
-  await world.posts(1);
-});
