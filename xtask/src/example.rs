@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::browser;
 use crate::failure::Failure;
-use crate::npm;
+use crate::npm::{self, Source};
 use crate::options::handed_on;
 use crate::run::{cargo, program, root, say, shown, watched};
 use crate::setup::{self, Environment};
@@ -15,6 +15,15 @@ const EXAMPLES: [Example; 1] = [Example {
     name: "vanilla",
     about: "one HTML file, no bundler",
     build: vanilla,
+    server: &[],
+    slow: false,
+}];
+
+/// Pages that are made for the tests alone, and served and tried in the same way.
+const PAGES: [Example; 1] = [Example {
+    name: "rust-page",
+    about: "sessions in Rust, commanded by the tests",
+    build: rust_page,
     server: &[],
     slow: false,
 }];
@@ -47,6 +56,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     };
     let example = EXAMPLES
         .iter()
+        .chain(&PAGES)
         .find(|example| example.name == name)
         .ok_or_else(|| Failure::usage(format!("there is no example `{name}`")))?;
     if rest == ["--test"] {
@@ -70,7 +80,8 @@ pub(crate) fn all(
     mut each: impl FnMut(&str),
 ) -> Result<bool, Failure> {
     let mut well = true;
-    for example in EXAMPLES.iter().filter(|example| example.slow == slow) {
+    let chosen = EXAMPLES.iter().chain(&PAGES);
+    for example in chosen.filter(|example| example.slow == slow) {
         well &= example.try_out(environment, &mut each)?;
     }
     Ok(well)
@@ -120,6 +131,27 @@ fn vanilla() -> Result<Site, Failure> {
     Ok(Site {
         folder: root().join("examples/vanilla"),
         mounts: vec![("/oneflight/", root().join("packages/oneflight/dist"))],
+    })
+}
+
+/// With the package beside it, so that a page in JavaScript can share a session with one in Rust.
+fn rust_page() -> Result<Site, Failure> {
+    npm::build()?;
+    let folder = root().join("target/examples/rust-page");
+    let source = Source {
+        manifest: root().join("Cargo.toml"),
+        package: "oneflight-rust-page",
+        kind: &["--lib", "--crate-type", "cdylib"],
+        file: "oneflight_rust_page.wasm",
+        workplace: "cargo",
+    };
+    npm::built(&source, &folder, "page")?;
+    Ok(Site {
+        folder: root().join("tests/rust-page/site"),
+        mounts: vec![
+            ("/rust/", folder),
+            ("/oneflight/", root().join("packages/oneflight/dist")),
+        ],
     })
 }
 

@@ -1,11 +1,14 @@
 //! `cargo xtask npm`: the packages for npm, from the Rust core to the tarballs in `target/npm/`.
 
+pub(crate) mod glue;
 mod package;
 mod size;
 mod stage;
 mod wasm;
 
 use std::path::PathBuf;
+
+pub(crate) use wasm::{Source, built};
 
 use crate::failure::Failure;
 use crate::options;
@@ -39,6 +42,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 pub(crate) fn build() -> Result<Vec<PathBuf>, Failure> {
     setup::node().map_err(|what| Failure::new(format!("missing: {what}")))?;
     setup::npm_packages(&oneflight()).map_err(Failure::new)?;
+    glue::write()?;
     let module = wasm::module()?;
     package::assemble(&module)?;
     let mut tarballs = vec![package::pack(&oneflight())?];

@@ -6,6 +6,7 @@ use crate::behaviours;
 use crate::browser;
 use crate::example;
 use crate::failure::Failure;
+use crate::npm::glue;
 use crate::options::handed_on;
 use crate::run::{cargo, say, watched};
 use crate::setup;
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if !succeeded && seen.runners == 0 {
         return Err(Failure::new("the tests did not compile; the reason is above"));
     }
+    let glue = glue::check();
     // A filter is meant for Rust's tests; `cargo xtask browser` has its own.
     let browsers = !chosen.is_empty() || browser::all(&environment, |line| seen.line(line))?;
     let examples = !chosen.is_empty() || example::all(&environment, false, |line| seen.line(line))?;
@@ -36,7 +38,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         Ok(())
     };
     if succeeded && browsers && examples {
-        checked
+        checked.and(glue)
     } else {
         Err(Failure::new("some tests failed; they are named above"))
     }

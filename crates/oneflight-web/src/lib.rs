@@ -11,12 +11,21 @@
 //! | [`codec`] | the record as a text, for stores that keep texts |
 //! | [`reply`] | from the parts of a token answer to its verdict |
 //! | [`shell`] | all of it as one class of JavaScript |
+//! | `session` | for front ends in Rust, with the feature `session` |
 
 pub mod codec;
 pub mod driver;
 pub mod host;
 pub mod reply;
+#[cfg(feature = "session")]
+pub mod session;
 pub mod shell;
 
 pub use driver::{Driver, Loaded, Locked};
 pub use host::{Host, Settled, Slot, Trouble, Waiter};
+#[cfg(feature = "session")]
+pub use session::Session;
+
+#[cfg(all(doctest, feature = "session"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

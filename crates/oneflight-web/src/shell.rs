@@ -4,6 +4,8 @@
 //! holds the other side; the two are built and shipped together.
 
 mod codes;
+#[cfg(feature = "session")]
+mod embedded;
 mod imports;
 
 use std::sync::Arc;
@@ -19,17 +21,22 @@ use zeroize::Zeroizing;
 use crate::codec::read_hex;
 use crate::reply::{BodyKind, Held, MEMBERS, Reply};
 use crate::{Driver, Loaded, Locked, Slot, Waiter};
+#[cfg(feature = "session")]
+pub use embedded::Module;
 use imports::{Glue, Page};
 
 /// The settings of an [`Engine`], as the page names them by number.
-#[wasm_bindgen]
+// In the module of an application, names must not meet those of its own.
+#[cfg_attr(not(feature = "session"), wasm_bindgen)]
+#[cfg_attr(feature = "session", wasm_bindgen(js_name = OneflightSettings))]
 #[derive(Debug, Clone)]
 pub struct Settings {
     policy: Policy,
     rules: AnswerRules,
 }
 
-#[wasm_bindgen]
+#[cfg_attr(not(feature = "session"), wasm_bindgen)]
+#[cfg_attr(feature = "session", wasm_bindgen(js_class = OneflightSettings))]
 impl Settings {
     /// The defaults of the core, and what every page decides: whether sessions are renewed by something the browser
     /// brings (`ambient`), when a token is renewed (0: on use, 1: kept fresh, 2: not ahead), at which part of its lifetime,
@@ -67,13 +74,15 @@ impl Settings {
 }
 
 /// One session of one page.
-#[wasm_bindgen]
+#[cfg_attr(not(feature = "session"), wasm_bindgen)]
+#[cfg_attr(feature = "session", wasm_bindgen(js_name = OneflightEngine))]
 pub struct Engine {
     driver: Driver<Page>,
     reply: Reply,
 }
 
-#[wasm_bindgen]
+#[cfg_attr(not(feature = "session"), wasm_bindgen)]
+#[cfg_attr(feature = "session", wasm_bindgen(js_class = OneflightEngine))]
 impl Engine {
     /// An engine whose effects `glue` carries out. `seed` is 32 random bytes.
     #[wasm_bindgen(constructor)]
@@ -348,7 +357,7 @@ impl Engine {
 }
 
 /// Whether an answer to a request with our token is a refusal that a renewal may heal.
-#[wasm_bindgen]
+#[cfg_attr(not(feature = "session"), wasm_bindgen)]
 #[must_use]
 pub fn is_refusal(status: u16, challenges: Option<String>) -> bool {
     let challenges = Challenges::parse(challenges);

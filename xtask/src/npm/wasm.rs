@@ -49,7 +49,35 @@ pub(crate) fn module() -> Result<Module, Failure> {
 }
 
 fn make(folder: &Path, module: &Module) -> Result<(), Failure> {
-    let compiled = Compiler::choose()?.compile()?;
+    let source = Source {
+        manifest: root().join("Cargo.toml"),
+        package: "oneflight-web",
+        kind: &["--lib", "--crate-type", "cdylib"],
+        file: "oneflight_web.wasm",
+        workplace: "cargo",
+    };
+    built(&source, folder, "wasm")?;
+    let made = folder.join("wasm_bg.wasm");
+    fs::rename(&made, &module.wasm).map_err(|error| Failure::at(&made, &error))
+}
+
+/// What is to become a module: a package of this workspace, or of one of its own.
+pub(crate) struct Source {
+    pub(crate) manifest: PathBuf,
+    pub(crate) package: &'static str,
+    /// What of the package, in the words of `cargo rustc`.
+    pub(crate) kind: &'static [&'static str],
+    /// What cargo calls the outcome.
+    pub(crate) file: &'static str,
+    /// Where it is compiled; packages of one workspace may share it.
+    pub(crate) workplace: &'static str,
+}
+
+/// Builds `source` into `NAME.js` and `NAME_bg.wasm`, optimized, in `folder`.
+pub(crate) fn built(source: &Source, folder: &Path, name: &str) -> Result<(), Failure> {
+    let compiled = Compiler::choose()?.compile(source)?;
+    // Snippets are named anew when they change.
+    super::package::remove(&folder.join("snippets"))?;
     fs::create_dir_all(folder).map_err(|error| Failure::at(folder, &error))?;
     say("npm: wasm-bindgen writes the glue (building it takes half a minute the first time)");
     silent(cargo().args(["build", "--package", "xtask-bindgen"]))?;
@@ -58,17 +86,18 @@ fn make(folder: &Path, module: &Module) -> Result<(), Failure> {
             .args(["run", "--quiet", "--package", "xtask-bindgen", "--"])
             .arg(&compiled)
             .arg(folder)
-            .arg("wasm"),
+            .arg(name),
     )?;
     say("npm: wasm-opt -Oz");
+    let module = folder.join(format!("{name}_bg.wasm"));
     silent(
         program("node")
             .arg(super::oneflight().join("node_modules/binaryen/bin/wasm-opt"))
             .args(["-Oz", "--converge", "--strip-debug", "--strip-producers"])
             .args(FEATURES)
-            .arg(folder.join("wasm_bg.wasm"))
+            .arg(&module)
             .arg("--output")
-            .arg(&module.wasm),
+            .arg(&module),
     )
     .map(drop)
 }
@@ -111,34 +140,38 @@ impl Compiler {
         )))
     }
 
-    /// Builds the crate and gives the file.
-    fn compile(&self) -> Result<PathBuf, Failure> {
+    /// Builds `source` and gives the file.
+    fn compile(&self, source: &Source) -> Result<PathBuf, Failure> {
         // A folder of its own: another compiler must not make cargo build everything else again.
         let folder = super::workplace().join(match self {
-            Self::Installed => "cargo",
-            Self::Debian => "cargo-debian",
+            Self::Installed => source.workplace.to_owned(),
+            Self::Debian => format!("{}-debian", source.workplace),
         });
         let mut command = match self {
             Self::Installed => {
-                say(format!("npm: compiling for {TARGET}"));
+                say(format!("npm: compiling {} for {TARGET}", source.package));
                 let mut command = cargo();
                 command.args(["rustc"]);
                 command
             }
             Self::Debian => {
-                say(
-                    "npm: compiling with Debian's Rust, standard library included (a minute or two the first time)",
-                );
+                say(format!(
+                    "npm: compiling {} with Debian's Rust, standard library included (a minute or two the first time)",
+                    source.package
+                ));
                 debian_cargo()
             }
         };
         command
-            .args(["--package", "oneflight-web", "--lib", "--crate-type", "cdylib"])
+            .arg("--manifest-path")
+            .arg(&source.manifest)
+            .args(["--package", source.package])
+            .args(source.kind)
             .args(["--locked", "--profile", "wasm", "--target", TARGET])
             .arg("--target-dir")
             .arg(&folder);
         silent(&mut command)?;
-        Ok(folder.join(TARGET).join("wasm/oneflight_web.wasm"))
+        Ok(folder.join(TARGET).join("wasm").join(source.file))
     }
 }
 
