@@ -4,17 +4,18 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::run::{asked, cargo, root, say, shown, silent};
 use crate::soak::{self, Soak};
-use crate::{bench, tools};
+use crate::{bench, example, tools};
 
 /// The crates that others build with features of their choice.
-const LIBRARIES: [&str; 4] = [
+const LIBRARIES: [&str; 5] = [
     "oneflight-core",
     "oneflight",
     "oneflight-reqwest",
     "oneflight-testkit",
+    "oneflight-web",
 ];
 
-const PARTS: [&str; 6] = ["model", "powerset", "deny", "fuzz", "bench", "soak"];
+const PARTS: [&str; 7] = ["model", "powerset", "deny", "fuzz", "bench", "soak", "examples"];
 
 /// How long each fuzz target runs unless told otherwise.
 const FUZZ_SECS: u32 = 60;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "deny" => deny(plan.advisories),
             "fuzz" => fuzz(plan.fuzz_secs),
             "bench" => bench::run(&["--test".to_owned()]),
+            "examples" => example::deep(),
             _ => soak::rounds(&plan.soak),
         };
         match outcome {

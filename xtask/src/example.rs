@@ -11,13 +11,22 @@ use crate::run::{cargo, program, root, say, shown, watched};
 use crate::setup::{self, Environment};
 
 /// What there is to look at. One row each, its files in `examples/NAME`.
-const EXAMPLES: [Example; 1] = [Example {
-    name: "vanilla",
-    about: "one HTML file, no bundler",
-    build: vanilla,
-    server: &[],
-    slow: false,
-}];
+const EXAMPLES: [Example; 2] = [
+    Example {
+        name: "leptos",
+        about: "a page in Rust, with leptos",
+        build: leptos,
+        server: &[],
+        slow: true,
+    },
+    Example {
+        name: "vanilla",
+        about: "one HTML file, no bundler",
+        build: vanilla,
+        server: &[],
+        slow: false,
+    },
+];
 
 /// Pages that are made for the tests alone, and served and tried in the same way.
 const PAGES: [Example; 1] = [Example {
@@ -87,6 +96,15 @@ pub(crate) fn all(
     Ok(well)
 }
 
+/// The examples that take too long for every change.
+pub(crate) fn deep() -> Result<(), Failure> {
+    if all(&setup::run()?, true, |_| ())? {
+        Ok(())
+    } else {
+        Err(Failure::new("an example failed; why is above"))
+    }
+}
+
 impl Example {
     /// Builds it and the server.
     fn ready(&self) -> Result<Site, Failure> {
@@ -131,6 +149,24 @@ fn vanilla() -> Result<Site, Failure> {
     Ok(Site {
         folder: root().join("examples/vanilla"),
         mounts: vec![("/oneflight/", root().join("packages/oneflight/dist"))],
+    })
+}
+
+/// A workspace of its own, whose dependencies take minutes the first time.
+fn leptos() -> Result<Site, Failure> {
+    npm::build()?;
+    let folder = root().join("target/examples/leptos");
+    let source = Source {
+        manifest: root().join("examples/leptos/Cargo.toml"),
+        package: "oneflight-example-leptos",
+        kind: &["--bin", "oneflight-example-leptos"],
+        file: "oneflight-example-leptos.wasm",
+        workplace: "cargo-leptos",
+    };
+    npm::built(&source, &folder, "page")?;
+    Ok(Site {
+        folder: root().join("examples/leptos"),
+        mounts: vec![("/pkg/", folder)],
     })
 }
 

@@ -42,7 +42,7 @@ Usage: cargo xtask WORD [OPTIONS]
                     every scenario of the demo, over and over (20 rounds, 200 requests)
   deep [PART...] [--model-depth N] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
                     what is too slow for every change. PART is any of
-                    model, powerset, deny, fuzz, bench, soak; without one, all of them
+                    model, powerset, deny, fuzz, bench, soak, examples; without one, all of them
   help              this text
 ";
 
