@@ -30,14 +30,16 @@ impl Machine {
         &mut self,
         now: Now,
         flight: Box<Flight>,
-        stored: Option<Stored>,
+        stored: Option<&Stored>,
         lost: Option<Lost>,
     ) {
         #[cfg(test)]
-        let stored = self.mutant_stock(stored);
+        let mutant = self.mutant_stock(stored);
+        #[cfg(test)]
+        let stored = mutant.as_ref().or(stored);
         // What stands there counts, even if the store began to number its writes anew.
-        self.known = stored.as_ref().map(|stored| stored.version);
-        let Some(Stored { version, record }) = stored else {
+        self.known = stored.map(|stored| stored.version);
+        let Some(&Stored { version, ref record }) = stored else {
             return self.take_nothing(now, flight, lost);
         };
         let ours = self.published.as_ref().map(|published| published.session);
@@ -54,16 +56,16 @@ impl Machine {
                 self.end_flight(now, flight, Outcome::Failed(failure));
             }
             State::Live { .. } if ours.is_some_and(|ours| ours != record.session) => {
-                self.become_session(now, &record);
+                self.become_session(now, record);
                 self.end_flight(now, flight, Outcome::Failed(Failure::Replaced));
             }
             State::Live {
-                tokens,
+                ref tokens,
                 mark,
                 back_off,
             } => {
-                if self.serves(flight.attempt.as_ref(), record.session, record.set, &tokens, now) {
-                    let generation = self.publish(now, record.session, record.set, tokens);
+                if self.serves(flight.attempt.as_ref(), record.session, record.set, tokens, now) {
+                    let generation = self.publish(now, record.session, record.set, tokens.clone());
                     self.forgive();
                     self.notify(Event::Adopted { generation });
                     return self.end_flight(now, flight, Outcome::Adopted { generation });
@@ -79,7 +81,7 @@ impl Machine {
                     back_off,
                     carried_mark: mark.is_some(),
                 };
-                self.renew_from(now, flight, base, &tokens, mark);
+                self.renew_from(now, flight, base, tokens, mark);
             }
         }
     }
@@ -241,7 +243,7 @@ impl Machine {
     }
 
     /// A look at the store beside the flight has been answered.
-    pub(super) fn looked(&mut self, now: Now, serial: u32, result: Result<Option<Stored>, StoreFailed>) {
+    pub(super) fn looked(&mut self, now: Now, serial: u32, result: Result<Option<&Stored>, StoreFailed>) {
         let Some(look) = self.looking.take_if(|look| look.serial == serial) else {
             return;
         };
@@ -271,8 +273,8 @@ impl Machine {
     }
 
     /// Weighs another holder's record against what is known here.
-    pub(super) fn weigh(&mut self, now: Now, stored: Stored) {
-        let Stored { version, record } = stored;
+    pub(super) fn weigh(&mut self, now: Now, stored: &Stored) {
+        let &Stored { version, ref record } = stored;
         let ours = self
             .published
             .as_ref()
@@ -289,15 +291,15 @@ impl Machine {
             return;
         }
         match &record.state {
-            State::Ended(reason) => self.weigh_tombstone(now, &record, *reason),
+            State::Ended(reason) => self.weigh_tombstone(now, record, *reason),
             State::Live { tokens, .. } if self.is_over(record.session, tokens) => {}
-            State::Live { tokens, .. } if ours => self.weigh_set(now, &record, tokens),
+            State::Live { tokens, .. } if ours => self.weigh_set(now, record, tokens),
             State::Live { tokens, .. } => {
                 if self.published.is_some() {
                     self.orphan(now, &Outcome::Failed(Failure::Replaced));
                 }
-                if let Some(generation) = self.become_session(now, &record) {
-                    self.settle_served(now, &record, tokens, generation);
+                if let Some(generation) = self.become_session(now, record) {
+                    self.settle_served(now, record, tokens, generation);
                 }
             }
         }
@@ -365,12 +367,12 @@ impl Machine {
 
     /// The mutant that refreshes from memory instead of from the store.
     #[cfg(test)]
-    fn mutant_stock(&self, stored: Option<Stored>) -> Option<Stored> {
+    fn mutant_stock(&self, stored: Option<&Stored>) -> Option<Stored> {
         let published = self
             .published
             .as_ref()
             .filter(|_| mutated!(self, NoReloadUnderLock));
-        let Some(published) = published else { return stored };
+        let published = published?;
         let state = State::Live {
             tokens: published.tokens.clone(),
             mark: None,

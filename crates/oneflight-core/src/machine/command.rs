@@ -322,6 +322,6 @@ impl Machine {
     /// Another holder's record, as it was read from the store. A hint: it is weighed against what is known.
     pub fn observed(&mut self, now: Now, stored: Stored) {
         self.rebase(now);
-        self.weigh(now, stored);
+        self.weigh(now, &stored);
     }
 }

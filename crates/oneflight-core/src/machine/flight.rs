@@ -282,7 +282,7 @@ impl Machine {
         &mut self,
         now: Now,
         serial: u32,
-        result: Result<Option<Stored>, StoreFailed>,
+        result: Result<Option<&Stored>, StoreFailed>,
     ) {
         let Some(mut flight) = self.take_flight(serial) else {
             return;
@@ -294,7 +294,7 @@ impl Machine {
             }
             return self.orphan_lands(now, flight);
         }
-        let doubt = self.doubts(result.as_ref().ok().and_then(Option::as_ref));
+        let doubt = self.doubts(result.ok().flatten());
         if doubt.is_some() && flight.doubted != doubt {
             // A hint was quicker.
             flight.doubted = doubt;
@@ -347,7 +347,7 @@ impl Machine {
     }
 
     /// The first look at the store: what is there is taken over without the lock; only a renewal needs it.
-    fn open(&mut self, now: Now, flight: Box<Flight>, stored: Option<Stored>) {
+    fn open(&mut self, now: Now, flight: Box<Flight>, stored: Option<&Stored>) {
         if let Some(published) = &self.published {
             // A hint was quicker than this read, and may know more; waiters of what it showed have joined.
             let (session, set, tokens) = (published.session, published.set, published.tokens.clone());
@@ -377,7 +377,7 @@ impl Machine {
                 self.end_flight(now, flight, Outcome::Failed(failure));
             }
             State::Live { tokens, .. } => {
-                let generation = self.become_session(now, &record).unwrap_or(self.generation);
+                let generation = self.become_session(now, record).unwrap_or(self.generation);
                 if self.serves(flight.attempt.as_ref(), record.session, record.set, tokens, now) {
                     return self.end_flight(now, flight, Outcome::Adopted { generation });
                 }

@@ -140,9 +140,9 @@ impl Machine {
         now: Now,
         flight: Box<Flight>,
         mut unsaved: Unsaved,
-        stored: Option<Stored>,
+        stored: Option<&Stored>,
     ) {
-        let Some(Stored { version, record }) = stored else {
+        let Some(stored @ &Stored { version, ref record }) = stored else {
             if self.starts_itself() {
                 // Whoever removed the record did not end the session: it needs none to go on.
                 unsaved.expected = None;
@@ -151,7 +151,7 @@ impl Machine {
             return self.lost_session(now, flight, unsaved, EndReason::Removed);
         };
         if record.session != unsaved.session {
-            return self.lost_to_another(now, flight, unsaved, &record);
+            return self.lost_to_another(now, flight, unsaved, record);
         }
         match record.state {
             State::Ended(EndReason::GrantDead { .. }) if record.set < unsaved.set => {
@@ -160,7 +160,7 @@ impl Machine {
                 self.keep_again(now, flight, unsaved);
             }
             State::Ended(reason) => self.lost_session(now, flight, unsaved, reason),
-            State::Live { tokens, .. } => {
+            State::Live { ref tokens, .. } => {
                 if tokens.access_token.same_as(&unsaved.tokens.access_token) && record.set == unsaved.set {
                     return self.kept_as(now, flight, unsaved, version);
                 }
@@ -174,21 +174,7 @@ impl Machine {
                 }
                 // Another holder's set of the same session: ours is superseded. It is dropped, and not revoked, for
                 // that would end the family that both belong to.
-                self.adopt_instead(
-                    now,
-                    flight,
-                    Stored {
-                        version,
-                        record: Record {
-                            state: State::Live {
-                                tokens,
-                                mark: None,
-                                back_off: None,
-                            },
-                            ..record
-                        },
-                    },
-                );
+                self.adopt_instead(now, flight, stored);
             }
         }
     }
@@ -202,7 +188,7 @@ impl Machine {
         }
     }
 
-    fn adopt_instead(&mut self, now: Now, flight: Box<Flight>, stored: Stored) {
+    fn adopt_instead(&mut self, now: Now, flight: Box<Flight>, stored: &Stored) {
         if let State::Live { tokens, .. } = &stored.record.state {
             let timing = self.timing(stored.record.session, stored.record.set, tokens, now.wall);
             if timing.is_usable(now.wall) {

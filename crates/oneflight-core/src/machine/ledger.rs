@@ -168,7 +168,7 @@ impl Machine {
         &mut self,
         now: Now,
         serial: u32,
-        result: Result<Option<Stored>, StoreFailed>,
+        result: Result<Option<&Stored>, StoreFailed>,
     ) {
         let awaited =
             |ledger: &mut Box<Ledger>| matches!(ledger.step, Step::Loading(expected) if expected == serial);
@@ -177,16 +177,14 @@ impl Machine {
         };
         match result {
             Ok(stored) => {
-                let doubt = self
-                    .doubts(stored.as_ref())
-                    .filter(|known| ledger.doubted != Some(*known));
+                let doubt = self.doubts(stored).filter(|known| ledger.doubted != Some(*known));
                 ledger.doubted = doubt;
-                self.aim(&mut ledger, stored.as_ref());
+                self.aim(&mut ledger, stored);
                 let again = ledger.again || doubt.is_some();
                 self.ledger = Some(ledger);
                 let ended = |stored: &&Stored| matches!(stored.record.state, State::Ended(_));
-                if let Some(tombstone) = stored.as_ref().filter(ended) {
-                    self.weigh(now, tombstone.clone());
+                if let Some(tombstone) = stored.filter(ended) {
+                    self.weigh(now, tombstone);
                 }
                 if again {
                     self.read_ledger();
@@ -202,13 +200,13 @@ impl Machine {
     }
 
     /// Decides what the newest commands want of what stands in the store.
-    fn write_ledger(&mut self, now: Now, mut stored: Option<Stored>) {
+    fn write_ledger(&mut self, now: Now, stored: Option<&Stored>) {
         let Some(mut ledger) = self.ledger.take() else {
             return;
         };
         if let Some(sign_in) = &mut ledger.sign_in {
             let first = !core::mem::replace(&mut sign_in.read, true);
-            if let Some(Stored { version, record }) = &stored {
+            if let Some(Stored { version, record }) = stored {
                 let unpublished = sign_in.unpublished().is_some();
                 // Not another sign-in that came after it. A tombstone is none, as far as can be told.
                 if unpublished || (first && matches!(record.state, State::Ended(_))) {
@@ -216,10 +214,10 @@ impl Machine {
                     sign_in.replaces.push(record.session);
                 }
             }
-            if let Some(landed) = stored.take_if(|stored| stored.record.session == sign_in.session) {
+            if let Some(landed) = stored.filter(|stored| stored.record.session == sign_in.session) {
                 return self.sign_in_landed(now, ledger, landed);
             }
-            if self.may_overwrite(sign_in, stored.as_ref()) {
+            if self.may_overwrite(sign_in, stored) {
                 let record = Record {
                     session: sign_in.session,
                     set: 0,
@@ -234,7 +232,7 @@ impl Machine {
             }
             return self.sign_in_overtaken(now, ledger, stored);
         }
-        let buried = stored.as_ref().and_then(|stored| {
+        let buried = stored.and_then(|stored| {
             let mutant = mutated!(self, BlindTombstone);
             let ending = ledger
                 .endings
@@ -341,7 +339,7 @@ impl Machine {
     }
 
     /// The record of our sign-in was found in the store: a write that reported failure had landed.
-    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Stored) {
+    fn sign_in_landed(&mut self, now: Now, mut ledger: Box<Ledger>, stored: &Stored) {
         if let State::Ended(reason) = stored.record.state {
             self.ledger = Some(ledger);
             self.ends_sign_in(now, stored.record.session, reason);
@@ -371,13 +369,11 @@ impl Machine {
     }
 
     /// While our sign-in could not be stored, another one was: it stands.
-    fn sign_in_overtaken(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<Stored>) {
+    fn sign_in_overtaken(&mut self, now: Now, mut ledger: Box<Ledger>, stored: Option<&Stored>) {
         let Some(sign_in) = ledger.sign_in.take() else {
             return;
         };
-        let live = stored
-            .as_ref()
-            .is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
+        let live = stored.is_some_and(|stored| matches!(stored.record.state, State::Live { .. }));
         if let Some(attempt) = sign_in.attempt {
             self.settle(attempt, Outcome::Failed(Failure::Replaced));
         }
@@ -385,7 +381,7 @@ impl Machine {
         if let Some(Stored { record, .. }) = stored {
             match record.state {
                 State::Live { .. } => {
-                    self.become_session(now, &record);
+                    self.become_session(now, record);
                 }
                 State::Ended(reason) => self.end_session(now, reason),
             }

@@ -196,7 +196,9 @@ impl Machine {
     /// What was read, for the ticket of [`Effect::Load`].
     pub fn loaded(&mut self, now: Now, ticket: LoadTicket, result: Result<Option<Stored>, StoreFailed>) {
         self.rebase(now);
-        if let Ok(Some(stored)) = &result {
+        // One owner, here: nobody below moves it.
+        let result = result.as_ref().map(Option::as_ref).map_err(|failed| *failed);
+        if let Ok(Some(stored)) = result {
             self.learn(stored.version);
         }
         match ticket.lane {

@@ -215,7 +215,7 @@ impl Machine {
         mut flight: Box<Flight>,
         base: Base,
         loss: Yield,
-        result: Result<Option<Stored>, StoreFailed>,
+        result: Result<Option<&Stored>, StoreFailed>,
     ) {
         match result {
             Err(StoreFailed) => {
@@ -384,7 +384,7 @@ impl Machine {
         now: Now,
         flight: Box<Flight>,
         base: Base,
-        result: Result<Option<Stored>, StoreFailed>,
+        result: Result<Option<&Stored>, StoreFailed>,
     ) {
         self.remember_refused(&flight, &base);
         match result {
