@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::browser;
 use crate::failure::Failure;
-use crate::npm::{self, Source};
+use crate::npm::{self, Source, Start};
 use crate::options::handed_on;
 use crate::run::{cargo, program, root, say, shown, watched};
 use crate::setup::{self, Environment};
@@ -162,6 +162,7 @@ fn leptos() -> Result<Site, Failure> {
         kind: &["--bin", "oneflight-example-leptos"],
         file: "oneflight-example-leptos.wasm",
         workplace: "cargo-leptos",
+        start: Start::ByGlue,
     };
     npm::built(&source, &folder, "page")?;
     Ok(Site {
@@ -180,6 +181,7 @@ fn rust_page() -> Result<Site, Failure> {
         kind: &["--lib", "--crate-type", "cdylib"],
         file: "oneflight_rust_page.wasm",
         workplace: "cargo",
+        start: Start::ByGlue,
     };
     npm::built(&source, &folder, "page")?;
     Ok(Site {

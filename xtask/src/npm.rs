@@ -2,13 +2,14 @@
 
 pub(crate) mod glue;
 mod package;
+mod short;
 mod size;
 mod stage;
 mod wasm;
 
 use std::path::PathBuf;
 
-pub(crate) use wasm::{Source, built};
+pub(crate) use wasm::{Source, Start, built};
 
 use crate::failure::Failure;
 use crate::options;

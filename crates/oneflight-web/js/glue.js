@@ -269,6 +269,24 @@ function check(options) {
   };
 }
 
+// src/told.ts
+var USABLE = 0;
+var FRESH = 1;
+var AHEAD = 2;
+var SIGN_OUT = 3;
+var FORGET = 4;
+var RETRY_NOW = 5;
+var HINT = 6;
+var RELOAD = 7;
+var VISIBLE = 8;
+var TIMEOUT = 9;
+var LEASE = 10;
+var CLOSE = 11;
+var LOCKED = 12;
+var LOST = 13;
+var REVOKED = 14;
+var DEAD_STATUS = 15;
+
 // embedded/engine.ts
 var module;
 function embed(given) {
@@ -281,12 +299,10 @@ function embedded() {
 async function load() {
 }
 function makeEngine(glue, options) {
-  const { endpoint, renew, renewAt, requestDeadline } = options;
-  const settings = embedded().settings(endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE);
-  if (options.spare) settings.spare();
-  for (const status of endpoint.dead) settings.dead(status);
-  const engine = embedded().engine(glue, settings, crypto.getRandomValues(new Uint8Array(32)));
-  settings.free();
+  const { endpoint, renew, renewAt, requestDeadline, spare } = options;
+  const seed = crypto.getRandomValues(new Uint8Array(32));
+  const engine = embedded().engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }
 function refuses(status, challenges) {
@@ -544,26 +560,28 @@ var DONE = 0;
 var NOT_OFFERED = 1;
 var FAILED = 2;
 var Glue = class {
-  constructor(options, store, listener, call) {
+  constructor(options, store, listener, call, say) {
     this.options = options;
     this.store = store;
     this.listener = listener;
     this.call = call;
+    this.say = say;
   }
   options;
   store;
   listener;
   call;
+  say;
   #hold;
   #timer;
   #trouble;
   #cause;
   lock(slot) {
     const hold = this.store.locker((left2) => {
-      if (this.#hold === hold) this.call((engine, wall, mono) => engine.lease(wall, mono, left2));
+      if (this.#hold === hold) this.say(LEASE, 0, left2);
     });
     this.#hold = hold;
-    void hold.taken.then((lease) => this.call((engine, wall, mono) => engine.locked(wall, mono, slot, lease)));
+    void hold.taken.then((lease) => this.say(LOCKED, slot, lease));
   }
   unlock() {
     this.#hold?.release();
@@ -604,13 +622,13 @@ var Glue = class {
       this.#cause = error;
       const loss = error instanceof TimedOut ? NOT_IN_TIME : offline ? NOT_CONNECTED : UNKNOWN;
       await departure.staying();
-      this.call((engine, wall, mono) => engine.lost(wall, mono, slot, loss));
+      this.say(LOST, slot, loss);
     } finally {
       departure.over();
     }
   }
   revoke(slot, refreshToken) {
-    void this.tell(refreshToken).then((how) => this.call((engine, wall, mono) => engine.revoked(wall, mono, slot, how)));
+    void this.tell(refreshToken).then((how) => this.say(REVOKED, slot, how));
   }
   /** Tells the server of a sign-out. */
   async tell(refreshToken) {
@@ -632,8 +650,7 @@ var Glue = class {
   timer(wait) {
     clearTimeout(this.#timer);
     if (wait < 0) return;
-    const wake = () => this.call((engine, wall, mono) => engine.timeout(wall, mono));
-    this.#timer = setTimeout(wake, Math.min(wait, LONGEST_TIMER));
+    this.#timer = setTimeout(() => this.say(TIMEOUT), Math.min(wait, LONGEST_TIMER));
   }
   settle(waiter, code, detail, retryAfter, text) {
     this.listener.settled(waiter, code, detail, () => this.#error(code, detail, retryAfter, text));
@@ -1158,6 +1175,7 @@ var NOTHING_KNOWN = Object.freeze({
   generation: 0,
   sharing: "alone"
 });
+var NOBODY = 0;
 var PageSession = class {
   #options;
   #events = new EventTarget();
@@ -1209,16 +1227,16 @@ var PageSession = class {
     if (now >= live.usableUntil) return void 0;
     if (now >= live.renewAt && Math.abs(now - this.#askedAheadAt) >= ASK_AHEAD_EVERY) {
       this.#askedAheadAt = now;
-      this.#call((engine, wall, mono) => engine.ahead(wall, mono));
+      this.#say(AHEAD);
     }
     return live;
   }
   async usable(signal) {
-    return this.current() ?? this.#token((engine, wall, mono, waiter) => engine.demand(wall, mono, waiter, false), signal);
+    return this.current() ?? this.#token(USABLE, signal);
   }
   async fresh(signal) {
     try {
-      return await this.#token((engine, wall, mono, waiter) => engine.demand(wall, mono, waiter, true), signal);
+      return await this.#token(FRESH, signal);
     } catch {
       signal?.throwIfAborted();
       return this.usable(signal);
@@ -1231,7 +1249,7 @@ var PageSession = class {
     }, signal);
   }
   renewForTheNext(refused) {
-    this.#call((engine, wall, mono) => engine.renew(wall, mono, refused.generation, refused.session));
+    this.#call((engine, wall, mono) => engine.newer(wall, mono, NOBODY, refused.generation, refused.session));
   }
   async token(options = {}) {
     return (await this.usable(options.signal)).header.slice("Bearer ".length);
@@ -1269,11 +1287,11 @@ var PageSession = class {
     return { saved: done.code === SIGNED_IN && done.detail === 1 };
   }
   async signOut() {
-    const { detail } = await this.#ask((engine, wall, mono, waiter) => engine.sign_out(wall, mono, waiter));
+    const { detail } = await this.#ask(SIGN_OUT);
     if (detail & NOT_OFFERED2 && this.#options.endpoint.ambient) await this.#glue?.tell(void 0);
   }
   retryNow() {
-    this.#call((engine, wall, mono) => engine.retry_now(wall, mono));
+    this.#say(RETRY_NOW);
   }
   async close() {
     if (this.#closed) return;
@@ -1283,7 +1301,7 @@ var PageSession = class {
       await starting.then(
         () => new Promise((resolve) => {
           this.#rested = resolve;
-          this.#call((engine, wall, mono) => engine.close(wall, mono));
+          this.#say(CLOSE);
         }),
         () => void 0
       );
@@ -1378,6 +1396,7 @@ var PageSession = class {
       for (const tell of this.#told.splice(0)) tell();
     }
   }
+  #say = (what, whom = 0, number = 0) => this.#call((engine, wall, mono) => engine.tell(wall, mono, what, whom, number));
   #begin() {
     if (this.#closed && !this.#starting) return Promise.reject(closed());
     this.#starting ??= this.#start().catch((error) => {
@@ -1389,7 +1408,7 @@ var PageSession = class {
   async #start() {
     const [store] = await Promise.all([this.#open(), load(this.#options.wasm)]);
     this.#store = store;
-    const glue = new Glue(this.#options, store, this, (what) => this.#call(what));
+    const glue = new Glue(this.#options, store, this, (what) => this.#call(what), this.#say);
     this.#glue = glue;
     const engine = makeEngine(glue, this.#options);
     this.#engine = engine;
@@ -1397,13 +1416,13 @@ var PageSession = class {
     const look = () => {
       if (Math.abs(Date.now() - this.#lookedAt) < LOOK_EVERY) return;
       this.#lookedAt = Date.now();
-      this.#call((engine2, wall, mono) => engine2.reload(wall, mono));
+      this.#say(RELOAD);
     };
-    const seen = (visible) => this.#call((engine2, wall, mono) => engine2.visible(wall, mono, visible));
-    const heard = (version) => this.#call((engine2, wall, mono) => version === void 0 ? engine2.reload(wall, mono) : engine2.hint(wall, mono, version));
+    const seen = (visible) => this.#say(VISIBLE, 0, Number(visible));
+    const heard = (version) => version === void 0 ? this.#say(RELOAD) : this.#say(HINT, 0, version);
     this.#undo.push(onWake(look, seen), store.subscribe(heard), () => store.close());
     if (!isVisible()) seen(false);
-    this.#call((engine2, wall, mono) => engine2.reload(wall, mono));
+    this.#say(RELOAD);
     return engine;
   }
   async #open() {
@@ -1423,11 +1442,12 @@ var PageSession = class {
     signal?.throwIfAborted();
     await abortable(this.#begin(), signal);
     if (this.#closed) throw closed();
-    const waiter = this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32;
+    const waiter = this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32 || 1;
     const waiting = new Promise((resolve, reject) => {
       this.#waiters.set(waiter, { resolve, reject });
       try {
-        this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
+        if (typeof ask === "number") this.#say(ask, waiter);
+        else this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
       } catch (error) {
         this.#waiters.delete(waiter);
         reject(error);
@@ -1436,7 +1456,7 @@ var PageSession = class {
     try {
       return await abortable(waiting, signal);
     } finally {
-      if (this.#waiters.delete(waiter)) this.#call((engine) => engine.forget(waiter));
+      if (this.#waiters.delete(waiter)) this.#say(FORGET, waiter);
     }
   }
 };

@@ -7,8 +7,9 @@
 //! The record carries its own version number, because the versions of a store of the application are opaque and the
 //! core's grow.
 
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
 
 use oneflight_core::{
     BackOff, EndReason, HolderId, Mark, Record, Secret, SessionId, State, Stored, TokenSet, Version, WallTime,

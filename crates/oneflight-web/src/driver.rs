@@ -7,8 +7,10 @@ mod answer;
 mod effect;
 mod wait;
 
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use oneflight_core::answer::AnswerRules;
 use oneflight_core::machine::{
@@ -87,6 +89,11 @@ impl<H: Host> Driver<H> {
     /// The same, to be changed.
     pub fn host_mut(&mut self) -> &mut H {
         &mut self.host
+    }
+
+    /// How answers are judged, to be changed before the first.
+    pub fn rules_mut(&mut self) -> &mut AnswerRules {
+        &mut self.rules
     }
 
     /// What requests see.

@@ -1,6 +1,6 @@
 //! What the outside does for the driver.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use oneflight_core::Version;
 use oneflight_core::machine::{Event, Failure, Revocation, Snapshot};

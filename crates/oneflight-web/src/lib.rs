@@ -13,6 +13,10 @@
 //! | [`shell`] | all of it as one class of JavaScript |
 //! | `session` | for front ends in Rust, with the feature `session` |
 
+#![cfg_attr(not(feature = "session"), no_std)]
+
+extern crate alloc;
+
 pub mod codec;
 pub mod driver;
 pub mod host;

@@ -1,6 +1,7 @@
 //! From the parts of a token answer to its verdict. The page's own JSON parser takes the answer apart; what its parts
 //! mean is judged by the core.
 
+use alloc::string::String;
 use oneflight_core::WallTime;
 use oneflight_core::answer::{Answer, AnswerRules, Body, Exchange, Loss, Members, Value, Verdict, judge};
 use oneflight_core::retry_after::RetryAfter;

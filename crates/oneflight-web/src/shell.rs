@@ -7,9 +7,11 @@ mod codes;
 #[cfg(feature = "session")]
 mod embedded;
 mod imports;
+mod told;
 
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
 
 use oneflight_core::answer::{AnswerRules, Loss};
 use oneflight_core::challenge::{Challenges, Refusal, SentCredential, refusal};
@@ -25,25 +27,38 @@ use crate::{Driver, Loaded, Locked, Slot, Waiter};
 pub use embedded::Module;
 use imports::{Glue, Page};
 
-/// The settings of an [`Engine`], as the page names them by number.
+/// One session of one page.
 // In the module of an application, names must not meet those of its own.
 #[cfg_attr(not(feature = "session"), wasm_bindgen)]
-#[cfg_attr(feature = "session", wasm_bindgen(js_name = OneflightSettings))]
-#[derive(Debug, Clone)]
-pub struct Settings {
-    policy: Policy,
-    rules: AnswerRules,
+#[cfg_attr(feature = "session", wasm_bindgen(js_name = OneflightEngine))]
+pub struct Engine {
+    driver: Driver<Page>,
+    reply: Reply,
 }
 
 #[cfg_attr(not(feature = "session"), wasm_bindgen)]
-#[cfg_attr(feature = "session", wasm_bindgen(js_class = OneflightSettings))]
-impl Settings {
-    /// The defaults of the core, and what every page decides: whether sessions are renewed by something the browser
-    /// brings (`ambient`), when a token is renewed (0: on use, 1: kept fresh, 2: not ahead), at which part of its lifetime,
-    /// and the deadlines in milliseconds.
+#[cfg_attr(feature = "session", wasm_bindgen(js_class = OneflightEngine))]
+impl Engine {
+    /// An engine whose effects `glue` carries out, with the defaults of the core and what every page decides: whether
+    /// sessions are renewed by something the browser brings (`ambient`), when a token is renewed (0: on use, 1: kept fresh,
+    /// 2: not ahead), at which part of its lifetime, the deadlines in milliseconds, and whether a refresh token is presented
+    /// again after a lost answer. `seed` is 32 random bytes.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(ambient: bool, renew: u8, renew_at: f32, request_deadline: f64, save_deadline: f64) -> Self {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the boundary knows numbers and texts only"
+    )]
+    pub fn new(
+        glue: Glue,
+        seed: &[u8],
+        ambient: bool,
+        renew: u8,
+        renew_at: f32,
+        request_deadline: f64,
+        save_deadline: f64,
+        retry_after_loss: bool,
+    ) -> Self {
         let mut policy = Policy::default();
         if ambient {
             policy.grant = GrantKind::Ambient;
@@ -56,56 +71,23 @@ impl Settings {
         policy.renew_factor = renew_at;
         policy.request_deadline = millis(request_deadline);
         policy.save_deadline = millis(save_deadline);
-        Self {
-            policy,
-            rules: AnswerRules::default(),
+        policy.profile.retry_after_loss = retry_after_loss;
+        let mut random = [0_u8; 32];
+        for (byte, given) in random.iter_mut().zip(seed) {
+            *byte = *given;
         }
-    }
-
-    /// A refresh token is not presented again after a lost answer while the access token lives.
-    pub fn spare(&mut self) {
-        self.policy.profile.retry_after_loss = false;
-    }
-
-    /// A status that proves the grant dead.
-    pub fn dead(&mut self, status: u16) {
-        self.rules.dead_statuses.push(status);
-    }
-}
-
-/// One session of one page.
-#[cfg_attr(not(feature = "session"), wasm_bindgen)]
-#[cfg_attr(feature = "session", wasm_bindgen(js_name = OneflightEngine))]
-pub struct Engine {
-    driver: Driver<Page>,
-    reply: Reply,
-}
-
-#[cfg_attr(not(feature = "session"), wasm_bindgen)]
-#[cfg_attr(feature = "session", wasm_bindgen(js_class = OneflightEngine))]
-impl Engine {
-    /// An engine whose effects `glue` carries out. `seed` is 32 random bytes.
-    #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new(glue: Glue, settings: &Settings, seed: &[u8]) -> Self {
-        let part = |number: usize| {
-            let mut bytes = [0_u8; 8];
-            for (byte, random) in bytes.iter_mut().zip(seed.iter().skip(number * 8)) {
-                *byte = *random;
-            }
-            bytes
-        };
-        let mut holder = [0_u8; 16];
-        for (byte, random) in holder.iter_mut().zip(seed) {
-            *byte = *random;
-        }
+        let [holder, seeds] = [0, 16].map(|start| {
+            let mut part = [0_u8; 16];
+            part.copy_from_slice(&random[start..start + 16]);
+            u128::from_le_bytes(part)
+        });
         let config = Config {
-            policy: Arc::new(settings.policy.clone()),
-            holder: HolderId(holder),
-            seed: [u64::from_le_bytes(part(2)), u64::from_le_bytes(part(3))],
+            policy: Arc::new(policy),
+            holder: HolderId(holder.to_le_bytes()),
+            seed: [seeds as u64, (seeds >> 64) as u64],
         };
         Self {
-            driver: Driver::new(config, settings.rules.clone(), Page::new(glue)),
+            driver: Driver::new(config, AnswerRules::default(), Page::new(glue)),
             reply: Reply::default(),
         }
     }
@@ -116,35 +98,48 @@ impl Engine {
         now
     }
 
-    /// A usable token is asked for; `ahead`: one that is not due for renewal.
-    pub fn demand(&mut self, wall: f64, mono: f64, waiter: u32, ahead: bool) {
+    /// All that a number or two can say; `what` is one of `told`.
+    pub fn tell(&mut self, wall: f64, mono: f64, what: u32, whom: u32, number: f64) {
         let now = self.now(wall, mono);
-        let demand = if ahead { Demand::Due } else { Demand::Usable };
-        self.driver.demand(now, Waiter(waiter), demand);
-    }
-
-    /// A token newer than the one that was refused is asked for. Says whether the stamp was one.
-    pub fn newer(&mut self, wall: f64, mono: f64, waiter: u32, generation: f64, session: &str) -> bool {
-        let now = self.now(wall, mono);
-        let Some(stamp) = stamp(generation, session) else {
-            return false;
-        };
-        self.driver.demand(now, Waiter(waiter), Demand::NewerThan(stamp));
-        true
-    }
-
-    /// The same, with nobody waiting.
-    pub fn renew(&mut self, wall: f64, mono: f64, generation: f64, session: &str) {
-        let now = self.now(wall, mono);
-        if let Some(stamp) = stamp(generation, session) {
-            self.driver.renew_for_the_next(now, stamp);
+        let (driver, slot, waiter) = (&mut self.driver, Slot(whom), Waiter(whom));
+        match what {
+            told::USABLE => driver.demand(now, waiter, Demand::Usable),
+            told::FRESH => driver.demand(now, waiter, Demand::Due),
+            told::AHEAD => driver.ask_ahead(now),
+            told::SIGN_OUT => driver.sign_out(now, waiter),
+            told::FORGET => driver.forget(waiter),
+            told::RETRY_NOW => driver.retry_now(now),
+            told::HINT => driver.hint(now, Version(whole(number))),
+            told::RELOAD => driver.reload(now),
+            told::VISIBLE => driver.visible(now, number != 0.0),
+            told::TIMEOUT => driver.timeout(now),
+            told::LEASE => driver.lease(now, millis(number)),
+            told::CLOSE => driver.close(now),
+            told::LOCKED => driver.locked(now, slot, locked(number)),
+            told::LOST => driver.lost(now, slot, loss(number)),
+            told::REVOKED => driver.revoked(now, slot, revocation(number)),
+            told::DEAD_STATUS => driver.rules_mut().dead_statuses.push(number as u16),
+            // The two halves are built together.
+            _ => {}
         }
     }
 
-    /// A renewal is due, and nobody waits for it.
-    pub fn ahead(&mut self, wall: f64, mono: f64) {
+    /// A token newer than the one that was refused is asked for; by nobody who waits, if `waiter` is 0. Says whether the
+    /// stamp was one.
+    pub fn newer(&mut self, wall: f64, mono: f64, waiter: u32, generation: f64, session: &str) -> bool {
         let now = self.now(wall, mono);
-        self.driver.ask_ahead(now);
+        let Some(session) = read_hex(session) else {
+            return false;
+        };
+        let stamp = Stamp {
+            session: SessionId(session),
+            generation: whole(generation),
+        };
+        match waiter {
+            0 => self.driver.renew_for_the_next(now, stamp),
+            _ => self.driver.demand(now, Waiter(waiter), Demand::NewerThan(stamp)),
+        }
+        true
     }
 
     /// Signs in. `session` is 32 random hexadecimal digits; a negative lifetime is unknown. Says whether the tokens can be
@@ -193,75 +188,6 @@ impl Engine {
         self.driver
             .sign_in(now, Waiter(waiter), SessionId(session), tokens);
         true
-    }
-
-    /// Signs out.
-    pub fn sign_out(&mut self, wall: f64, mono: f64, waiter: u32) {
-        let now = self.now(wall, mono);
-        self.driver.sign_out(now, Waiter(waiter));
-    }
-
-    /// Somebody no longer waits.
-    pub fn forget(&mut self, waiter: u32) {
-        self.driver.forget(Waiter(waiter));
-    }
-
-    /// Forgets pauses.
-    pub fn retry_now(&mut self, wall: f64, mono: f64) {
-        let now = self.now(wall, mono);
-        self.driver.retry_now(now);
-    }
-
-    /// The store has reached this version.
-    pub fn hint(&mut self, wall: f64, mono: f64, version: f64) {
-        let now = self.now(wall, mono);
-        self.driver.hint(now, Version(whole(version)));
-    }
-
-    /// Reads the store again.
-    pub fn reload(&mut self, wall: f64, mono: f64) {
-        let now = self.now(wall, mono);
-        self.driver.reload(now);
-    }
-
-    /// The page can be seen, or cannot.
-    pub fn visible(&mut self, wall: f64, mono: f64, visible: bool) {
-        let now = self.now(wall, mono);
-        self.driver.visible(now, visible);
-    }
-
-    /// The timer went off.
-    pub fn timeout(&mut self, wall: f64, mono: f64) {
-        let now = self.now(wall, mono);
-        self.driver.timeout(now);
-    }
-
-    /// What is left of the lease of the lock, in milliseconds.
-    pub fn lease(&mut self, wall: f64, mono: f64, remaining: f64) {
-        let now = self.now(wall, mono);
-        self.driver.lease(now, millis(remaining));
-    }
-
-    /// No new attempt begins.
-    pub fn close(&mut self, wall: f64, mono: f64) {
-        let now = self.now(wall, mono);
-        self.driver.close(now);
-    }
-
-    /// How taking the lock went: a lease of this many milliseconds, 0: it is ours, -1: it took too long, -2: it cannot be
-    /// asked for.
-    pub fn locked(&mut self, wall: f64, mono: f64, slot: u32, lease: f64) {
-        let now = self.now(wall, mono);
-        let locked = if lease > 0.0 {
-            Locked::Leased(millis(lease))
-        } else if lease == 0.0 {
-            Locked::Acquired
-        } else if lease == -1.0 {
-            Locked::TimedOut
-        } else {
-            Locked::Failed
-        };
-        self.driver.locked(now, Slot(slot), locked);
     }
 
     /// What was read: a tag and a record, or neither; `failed`: nobody knows.
@@ -319,7 +245,7 @@ impl Engine {
         retry_after: Option<String>,
     ) {
         let now = self.now(wall, mono);
-        let mut reply = std::mem::take(&mut self.reply);
+        let mut reply = core::mem::take(&mut self.reply);
         reply.status = status;
         reply.retry_after = retry_after;
         reply.body = match body {
@@ -331,28 +257,6 @@ impl Engine {
             _ => BodyKind::TooLarge,
         };
         self.driver.replied(now, Slot(slot), &reply);
-    }
-
-    /// No answer came: 0 it surely was not sent, 1 not in time, 2 nobody knows.
-    pub fn lost(&mut self, wall: f64, mono: f64, slot: u32, loss: u8) {
-        let now = self.now(wall, mono);
-        let loss = match loss {
-            0 => Loss::NotConnected,
-            1 => Loss::TimedOut,
-            _ => Loss::Unknown,
-        };
-        self.driver.lost(now, Slot(slot), loss);
-    }
-
-    /// How a revocation went: 0 done, 1 not offered, 2 failed.
-    pub fn revoked(&mut self, wall: f64, mono: f64, slot: u32, how: u8) {
-        let now = self.now(wall, mono);
-        let revocation = match how {
-            0 => Revocation::Done,
-            1 => Revocation::NotOffered,
-            _ => Revocation::Failed,
-        };
-        self.driver.revoked(now, Slot(slot), revocation);
     }
 }
 
@@ -371,11 +275,35 @@ fn now(wall: f64, mono: f64) -> Now {
     }
 }
 
-fn stamp(generation: f64, session: &str) -> Option<Stamp> {
-    Some(Stamp {
-        session: SessionId(read_hex(session)?),
-        generation: whole(generation),
-    })
+/// A lease of this many milliseconds, 0: the lock is ours, -1: it took too long, -2: it cannot be asked for.
+fn locked(lease: f64) -> Locked {
+    if lease > 0.0 {
+        Locked::Leased(millis(lease))
+    } else if lease == 0.0 {
+        Locked::Acquired
+    } else if lease == -1.0 {
+        Locked::TimedOut
+    } else {
+        Locked::Failed
+    }
+}
+
+/// 0: it surely was not sent, 1: not in time, 2: nobody knows.
+fn loss(number: f64) -> Loss {
+    match whole(number) {
+        0 => Loss::NotConnected,
+        1 => Loss::TimedOut,
+        _ => Loss::Unknown,
+    }
+}
+
+/// 0: done, 1: not offered, 2: failed.
+fn revocation(number: f64) -> Revocation {
+    match whole(number) {
+        0 => Revocation::Done,
+        1 => Revocation::NotOffered,
+        _ => Revocation::Failed,
+    }
 }
 
 /// A number of JavaScript as one of ours: no less than nothing, no fraction; what is no number is nothing.

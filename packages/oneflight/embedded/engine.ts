@@ -5,12 +5,12 @@
 import type { Engine } from '../src/engine.js';
 import type { Checked } from '../src/options.js';
 import { SAVE_DEADLINE } from '../src/options.js';
-import type { Settings } from '../src/wasm.js';
+import { DEAD_STATUS } from '../src/told.js';
+import type { Engine as Made } from '../src/wasm.js';
 
 /** What `crates/oneflight-web/src/shell/embedded.rs` exports. */
 export interface Module {
-  settings(...of: ConstructorParameters<typeof Settings>): Settings;
-  engine(glue: object, settings: Settings, seed: Uint8Array): Engine;
+  engine(...of: ConstructorParameters<typeof Made>): Engine;
   is_refusal(status: number, challenges?: string): boolean;
 }
 
@@ -30,12 +30,10 @@ export async function load(): Promise<void> {
 }
 
 export function makeEngine(glue: object, options: Checked): Engine {
-  const { endpoint, renew, renewAt, requestDeadline } = options;
-  const settings = embedded().settings(endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE);
-  if (options.spare) settings.spare();
-  for (const status of endpoint.dead) settings.dead(status);
-  const engine = embedded().engine(glue, settings, crypto.getRandomValues(new Uint8Array(32)));
-  settings.free();
+  const { endpoint, renew, renewAt, requestDeadline, spare } = options;
+  const seed = crypto.getRandomValues(new Uint8Array(32));
+  const engine = embedded().engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }
 

@@ -1,10 +1,11 @@
 /** Loads the WASM, once for all sessions of a page. */
-import init, { Engine, is_refusal as isRefusal, Settings } from './wasm.js';
+import * as bindings from './wasm.js';
 import { failure } from './errors.js';
 import type { Checked } from './options.js';
 import { SAVE_DEADLINE } from './options.js';
+import { DEAD_STATUS } from './told.js';
 
-export type { Engine };
+export type Engine = bindings.Engine;
 
 let loaded: Promise<void> | undefined;
 let ready = false;
@@ -20,7 +21,9 @@ export async function load(wasm: unknown): Promise<void> {
 
 async function start(wasm: unknown): Promise<void> {
   try {
-    await init({ module_or_path: (await wasm) ?? new URL('./oneflight.wasm', import.meta.url) });
+    const { exports } = await instantiate((await wasm) ?? new URL('./oneflight.wasm', import.meta.url));
+    bindings.__wbg_set_wasm(exports);
+    bindings.__wbg_start();
     ready = true;
   } catch (cause) {
     const text = String(cause);
@@ -39,17 +42,32 @@ async function start(wasm: unknown): Promise<void> {
   }
 }
 
+/** From where it is, what was fetched, its bytes, or what was compiled. */
+async function instantiate(wasm: unknown): Promise<WebAssembly.Instance> {
+  const imports = { './wasm_bg.js': bindings as unknown as WebAssembly.ModuleImports };
+  const isPlace = typeof wasm === 'string' || wasm instanceof URL || wasm instanceof Request;
+  let source = isPlace ? await fetch(wasm) : wasm;
+  if (source instanceof Response) {
+    if (!source.ok) throw new Error(`${source.status} for ${source.url}`);
+    // Servers that do not know the type are many; only then the whole is read before it is compiled.
+    if (/^application\/wasm\b/.test(source.headers.get('content-type') ?? '')) {
+      return (await WebAssembly.instantiateStreaming(source, imports)).instance;
+    }
+    source = await source.arrayBuffer();
+  }
+  const made: unknown = await WebAssembly.instantiate(source as BufferSource, imports);
+  return made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance;
+}
+
 export function makeEngine(glue: object, options: Checked): Engine {
-  const { endpoint, renew, renewAt, requestDeadline } = options;
-  const settings = new Settings(endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE);
-  if (options.spare) settings.spare();
-  for (const status of endpoint.dead) settings.dead(status);
-  const engine = new Engine(glue, settings, crypto.getRandomValues(new Uint8Array(32)));
-  settings.free();
+  const { endpoint, renew, renewAt, requestDeadline, spare } = options;
+  const seed = crypto.getRandomValues(new Uint8Array(32));
+  const engine = new bindings.Engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }
 
 /** Whether a renewal may heal this answer. Before the WASM is there, no token was sent, so nothing of ours was refused. */
 export function refuses(status: number, challenges: string | null): boolean {
-  return status === 401 && ready && isRefusal(status, challenges ?? undefined);
+  return status === 401 && ready && bindings.is_refusal(status, challenges ?? undefined);
 }

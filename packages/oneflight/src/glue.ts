@@ -6,6 +6,7 @@ import type { Hold } from './lock.js';
 import { type Checked, SAVE_DEADLINE } from './options.js';
 import { watchDeparture } from './page.js';
 import type { Store } from './storage/store.js';
+import { LEASE, LOCKED, LOST, REVOKED, TIMEOUT } from './told.js';
 
 /** The longest that timers of browsers take, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -53,14 +54,15 @@ export class Glue {
     private readonly store: Store,
     private readonly listener: Listener,
     private readonly call: (what: Call) => void,
+    private readonly say: (what: number, whom?: number, number?: number) => void,
   ) {}
 
   lock(slot: number): void {
     const hold = this.store.locker((left) => {
-      if (this.#hold === hold) this.call((engine, wall, mono) => engine.lease(wall, mono, left));
+      if (this.#hold === hold) this.say(LEASE, 0, left);
     });
     this.#hold = hold;
-    void hold.taken.then((lease) => this.call((engine, wall, mono) => engine.locked(wall, mono, slot, lease)));
+    void hold.taken.then((lease) => this.say(LOCKED, slot, lease));
   }
 
   unlock(): void {
@@ -106,14 +108,14 @@ export class Glue {
       this.#cause = error;
       const loss = error instanceof TimedOut ? NOT_IN_TIME : offline ? NOT_CONNECTED : UNKNOWN;
       await departure.staying();
-      this.call((engine, wall, mono) => engine.lost(wall, mono, slot, loss));
+      this.say(LOST, slot, loss);
     } finally {
       departure.over();
     }
   }
 
   revoke(slot: number, refreshToken: string): void {
-    void this.tell(refreshToken).then((how) => this.call((engine, wall, mono) => engine.revoked(wall, mono, slot, how)));
+    void this.tell(refreshToken).then((how) => this.say(REVOKED, slot, how));
   }
 
   /** Tells the server of a sign-out. */
@@ -139,8 +141,7 @@ export class Glue {
   timer(wait: number): void {
     clearTimeout(this.#timer);
     if (wait < 0) return;
-    const wake = () => this.call((engine, wall, mono) => engine.timeout(wall, mono));
-    this.#timer = setTimeout(wake, Math.min(wait, LONGEST_TIMER));
+    this.#timer = setTimeout(() => this.say(TIMEOUT), Math.min(wait, LONGEST_TIMER));
   }
 
   settle(waiter: number, code: number, detail: number, retryAfter: number, text: string | undefined): void {

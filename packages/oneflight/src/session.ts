@@ -21,6 +21,7 @@ import { localStore } from './storage/local.js';
 import { memoryStore } from './storage/memory.js';
 import { sessionStore } from './storage/session.js';
 import { hex, type Store } from './storage/store.js';
+import { AHEAD, CLOSE, FORGET, FRESH, HINT, RELOAD, RETRY_NOW, SIGN_OUT, USABLE, VISIBLE } from './told.js';
 
 /** Renewals ahead of time are asked for no more often than this, in milliseconds. */
 const ASK_AHEAD_EVERY = 100;
@@ -46,7 +47,10 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-type Ask = (engine: Engine, wall: number, mono: number, waiter: number) => void;
+/** What is asked of the engine: by a word of its table, or in more words. */
+type Ask = number | ((engine: Engine, wall: number, mono: number, waiter: number) => void);
+/** The waiter that is none. */
+const NOBODY = 0;
 
 class PageSession implements Session, Tokens, Listener {
   readonly #options: Checked;
@@ -109,18 +113,18 @@ class PageSession implements Session, Tokens, Listener {
     if (now >= live.usableUntil) return undefined;
     if (now >= live.renewAt && Math.abs(now - this.#askedAheadAt) >= ASK_AHEAD_EVERY) {
       this.#askedAheadAt = now;
-      this.#call((engine, wall, mono) => engine.ahead(wall, mono));
+      this.#say(AHEAD);
     }
     return live;
   }
 
   async usable(signal: AbortSignal | undefined): Promise<Live> {
-    return this.current() ?? this.#token((engine, wall, mono, waiter) => engine.demand(wall, mono, waiter, false), signal);
+    return this.current() ?? this.#token(USABLE, signal);
   }
 
   async fresh(signal: AbortSignal | undefined): Promise<Live> {
     try {
-      return await this.#token((engine, wall, mono, waiter) => engine.demand(wall, mono, waiter, true), signal);
+      return await this.#token(FRESH, signal);
     } catch {
       signal?.throwIfAborted();
       // While the old token lasts it serves.
@@ -136,7 +140,7 @@ class PageSession implements Session, Tokens, Listener {
   }
 
   renewForTheNext(refused: Live): void {
-    this.#call((engine, wall, mono) => engine.renew(wall, mono, refused.generation, refused.session));
+    this.#call((engine, wall, mono) => engine.newer(wall, mono, NOBODY, refused.generation, refused.session));
   }
 
   async token(options: { signal?: AbortSignal } = {}): Promise<string> {
@@ -182,13 +186,13 @@ class PageSession implements Session, Tokens, Listener {
   }
 
   async signOut(): Promise<void> {
-    const { detail } = await this.#ask((engine, wall, mono, waiter) => engine.sign_out(wall, mono, waiter));
+    const { detail } = await this.#ask(SIGN_OUT);
     // Renewed by what the browser brings, a cookie: there is no token to revoke, but a server to tell.
     if (detail & NOT_OFFERED && this.#options.endpoint.ambient) await this.#glue?.tell(undefined);
   }
 
   retryNow(): void {
-    this.#call((engine, wall, mono) => engine.retry_now(wall, mono));
+    this.#say(RETRY_NOW);
   }
 
   async close(): Promise<void> {
@@ -200,7 +204,7 @@ class PageSession implements Session, Tokens, Listener {
         () =>
           new Promise<void>((resolve) => {
             this.#rested = resolve;
-            this.#call((engine, wall, mono) => engine.close(wall, mono));
+            this.#say(CLOSE);
           }),
         () => undefined,
       );
@@ -319,6 +323,9 @@ class PageSession implements Session, Tokens, Listener {
     }
   }
 
+  readonly #say = (what: number, whom = 0, number = 0): void =>
+    this.#call((engine, wall, mono) => engine.tell(wall, mono, what, whom, number));
+
   #begin(): Promise<Engine> {
     if (this.#closed && !this.#starting) return Promise.reject(closed());
     this.#starting ??= this.#start().catch((error: unknown) => {
@@ -331,7 +338,7 @@ class PageSession implements Session, Tokens, Listener {
   async #start(): Promise<Engine> {
     const [store] = await Promise.all([this.#open(), load(this.#options.wasm)]);
     this.#store = store;
-    const glue = new Glue(this.#options, store, this, (what) => this.#call(what));
+    const glue = new Glue(this.#options, store, this, (what) => this.#call(what), this.#say);
     this.#glue = glue;
     const engine = makeEngine(glue, this.#options);
     this.#engine = engine;
@@ -340,14 +347,13 @@ class PageSession implements Session, Tokens, Listener {
       // Several signs of waking come at once.
       if (Math.abs(Date.now() - this.#lookedAt) < LOOK_EVERY) return;
       this.#lookedAt = Date.now();
-      this.#call((engine, wall, mono) => engine.reload(wall, mono));
+      this.#say(RELOAD);
     };
-    const seen = (visible: boolean) => this.#call((engine, wall, mono) => engine.visible(wall, mono, visible));
-    const heard = (version: number | undefined) =>
-      this.#call((engine, wall, mono) => (version === undefined ? engine.reload(wall, mono) : engine.hint(wall, mono, version)));
+    const seen = (visible: boolean) => this.#say(VISIBLE, 0, Number(visible));
+    const heard = (version: number | undefined) => (version === undefined ? this.#say(RELOAD) : this.#say(HINT, 0, version));
     this.#undo.push(onWake(look, seen), store.subscribe(heard), () => store.close());
     if (!isVisible()) seen(false);
-    this.#call((engine, wall, mono) => engine.reload(wall, mono));
+    this.#say(RELOAD);
     return engine;
   }
 
@@ -370,11 +376,12 @@ class PageSession implements Session, Tokens, Listener {
     signal?.throwIfAborted();
     await abortable(this.#begin(), signal);
     if (this.#closed) throw closed();
-    const waiter = (this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32);
+    const waiter = (this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32 || 1);
     const waiting = new Promise<{ live: Live | undefined; code: number; detail: number }>((resolve, reject) => {
       this.#waiters.set(waiter, { resolve, reject });
       try {
-        this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
+        if (typeof ask === 'number') this.#say(ask, waiter);
+        else this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
       } catch (error) {
         this.#waiters.delete(waiter);
         reject(error);
@@ -383,7 +390,7 @@ class PageSession implements Session, Tokens, Listener {
     try {
       return await abortable(waiting, signal);
     } finally {
-      if (this.#waiters.delete(waiter)) this.#call((engine) => engine.forget(waiter));
+      if (this.#waiters.delete(waiter)) this.#say(FORGET, waiter);
     }
   }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::short;
 use super::stage::unless_made;
 use crate::failure::Failure;
 use crate::run::{asked, cargo, on_path, program, root, say, silent};
@@ -39,6 +40,7 @@ pub(crate) fn module() -> Result<Module, Failure> {
         "crates/oneflight-core/src",
         "crates/oneflight-web/Cargo.toml",
         "crates/oneflight-web/src",
+        "packages/oneflight/wasm",
         "packages/oneflight/package-lock.json",
         "xtask/bindgen",
         "xtask/src/npm/wasm.rs",
@@ -51,14 +53,18 @@ pub(crate) fn module() -> Result<Module, Failure> {
 fn make(folder: &Path, module: &Module) -> Result<(), Failure> {
     let source = Source {
         manifest: root().join("Cargo.toml"),
-        package: "oneflight-web",
-        kind: &["--lib", "--crate-type", "cdylib"],
-        file: "oneflight_web.wasm",
+        package: "oneflight-wasm",
+        kind: &["--lib"],
+        file: "oneflight_wasm.wasm",
         workplace: "cargo",
+        start: Start::ByUs,
     };
     built(&source, folder, "wasm")?;
-    let made = folder.join("wasm_bg.wasm");
-    fs::rename(&made, &module.wasm).map_err(|error| Failure::at(&made, &error))
+    for (made, wanted) in [("wasm_bg.js", &module.glue), ("wasm_bg.wasm", &module.wasm)] {
+        let made = folder.join(made);
+        fs::rename(&made, wanted).map_err(|error| Failure::at(&made, &error))?;
+    }
+    Ok(())
 }
 
 /// What is to become a module: a package of this workspace, or of one of its own.
@@ -71,9 +77,19 @@ pub(crate) struct Source {
     pub(crate) file: &'static str,
     /// Where it is compiled; packages of one workspace may share it.
     pub(crate) workplace: &'static str,
+    pub(crate) start: Start,
 }
 
-/// Builds `source` into `NAME.js` and `NAME_bg.wasm`, optimized, in `folder`.
+/// Who downloads and starts the module in a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The glue, `NAME.js`, by its default export.
+    ByGlue,
+    /// Our own code. The glue, `NAME_bg.js`, is smaller for it, and names are short where nobody but us sees them.
+    ByUs,
+}
+
+/// Builds `source` into its glue and `NAME_bg.wasm`, optimized, in `folder`.
 pub(crate) fn built(source: &Source, folder: &Path, name: &str) -> Result<(), Failure> {
     let compiled = Compiler::choose()?.compile(source)?;
     // Snippets are named anew when they change.
@@ -86,21 +102,38 @@ pub(crate) fn built(source: &Source, folder: &Path, name: &str) -> Result<(), Fa
             .args(["run", "--quiet", "--package", "xtask-bindgen", "--"])
             .arg(&compiled)
             .arg(folder)
-            .arg(name),
+            .arg(name)
+            .args((source.start == Start::ByUs).then_some("bare")),
     )?;
     say("npm: wasm-opt -Oz");
     let module = folder.join(format!("{name}_bg.wasm"));
-    silent(
+    let names = silent(
         program("node")
             .arg(super::oneflight().join("node_modules/binaryen/bin/wasm-opt"))
-            .args(["-Oz", "--converge", "--strip-debug", "--strip-producers"])
+            .args(["-Oz", "--converge"])
+            .args((source.start == Start::ByUs).then_some("--minify-imports-and-exports"))
+            .args(["--strip-debug", "--strip-producers", "--strip-target-features"])
             .args(FEATURES)
             .arg(&module)
             .arg("--output")
             .arg(&module),
-    )
-    .map(drop)
+    )?;
+    if source.start == Start::ByGlue {
+        return Ok(());
+    }
+    let file = folder.join(format!("{name}_bg.js"));
+    let glue = fs::read_to_string(&file).map_err(|error| Failure::at(&file, &error))?;
+    let glue = short::renamed(&(glue + START), &names)
+        .ok_or_else(|| Failure::new("wasm-opt's short names and wasm-bindgen's glue do not fit together"))?;
+    fs::write(&file, glue).map_err(|error| Failure::at(&file, &error))
 }
+
+/// What wasm-bindgen puts into the file that a bundler of WASM would need, and we do not.
+const START: &str = "
+export function __wbg_start() {
+    wasm.__wbindgen_start();
+}
+";
 
 /// What the compilers take for granted, and every browser of the last four years has.
 const FEATURES: [&str; 6] = [

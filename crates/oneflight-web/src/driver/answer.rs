@@ -1,6 +1,7 @@
 //! Giving the machine its answers. A slot that was answered before, or never given out, is passed over.
 
-use std::time::Duration;
+use alloc::string::String;
+use core::time::Duration;
 
 use oneflight_core::answer::{Loss, Verdict};
 use oneflight_core::machine::{LockResult, Revocation, StoreFailed, Swap};

@@ -1,5 +1,6 @@
 //! Carrying out what the machine asks for.
 
+use alloc::string::String;
 use oneflight_core::machine::{Effect, Event, Save, Swap};
 use oneflight_core::{EndReason, Now, Version};
 
@@ -92,7 +93,7 @@ impl<H: Host> Driver<H> {
                 reason: EndReason::Removed,
             }
             | Event::Adopted { .. } => false,
-            Event::SignedOut { .. } => std::mem::take(&mut self.ends_here),
+            Event::SignedOut { .. } => core::mem::take(&mut self.ends_here),
             _ => true,
         };
         self.host.notify(event, here);

@@ -1,5 +1,6 @@
 //! Everybody who waits, and how they are told.
 
+use alloc::vec::Vec;
 use oneflight_core::machine::{AttemptId, Demand, Demanded, Failure, Outcome, Status};
 use oneflight_core::{Now, SessionId};
 
@@ -76,7 +77,7 @@ impl<H: Host> Driver<H> {
     /// Tells everybody who waits for this attempt how it ended.
     pub(super) fn settle(&mut self, now: Now, id: AttemptId, outcome: &Outcome) {
         let session = self.published.current.as_ref().map(|current| current.session);
-        let (ended, waiting) = std::mem::take(&mut self.waiting)
+        let (ended, waiting) = core::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|waiting| waiting.attempt == Some(id));
         self.waiting = waiting;

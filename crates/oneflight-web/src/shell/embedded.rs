@@ -1,9 +1,11 @@
 //! The engine for glue that runs in the application's own module and so has no module of its own to take it from.
 
+use alloc::string::String;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::Engine;
 use super::imports::Glue;
-use super::{Engine, Settings};
 
 /// What `packages/oneflight/embedded/engine.ts` is handed.
 #[wasm_bindgen(js_name = OneflightModule)]
@@ -12,23 +14,33 @@ pub struct Module;
 
 #[wasm_bindgen(js_class = OneflightModule)]
 impl Module {
-    /// As [`Settings::new`].
+    /// As [`Engine::new`].
     #[must_use]
-    pub fn settings(
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the boundary knows numbers and texts only"
+    )]
+    pub fn engine(
         &self,
+        glue: Glue,
+        seed: &[u8],
         ambient: bool,
         renew: u8,
         renew_at: f32,
         request_deadline: f64,
         save_deadline: f64,
-    ) -> Settings {
-        Settings::new(ambient, renew, renew_at, request_deadline, save_deadline)
-    }
-
-    /// As [`Engine::new`].
-    #[must_use]
-    pub fn engine(&self, glue: Glue, settings: &Settings, seed: &[u8]) -> Engine {
-        Engine::new(glue, settings, seed)
+        retry_after_loss: bool,
+    ) -> Engine {
+        Engine::new(
+            glue,
+            seed,
+            ambient,
+            renew,
+            renew_at,
+            request_deadline,
+            save_deadline,
+            retry_after_loss,
+        )
     }
 
     /// As [`is_refusal`](super::is_refusal).

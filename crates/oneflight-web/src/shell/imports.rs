@@ -1,6 +1,7 @@
 //! What the page's JavaScript does for the engine.
 
-use std::time::Duration;
+use alloc::string::String;
+use core::time::Duration;
 
 use oneflight_core::machine::{Event, Revocation, Snapshot};
 use oneflight_core::{Now, Version};
@@ -155,7 +156,7 @@ impl Host for Page {
         });
         // The core let nothing but ASCII into it.
         let authorization = current.map(|current| current.tokens.access_token.authorization());
-        let authorization = authorization.and_then(|header| std::str::from_utf8(header).ok());
+        let authorization = authorization.and_then(|header| core::str::from_utf8(header).ok());
         let expires_at = current.and_then(|current| current.tokens.expires_at(self.now.wall));
         self.glue.publish(
             snapshot.generation as f64,

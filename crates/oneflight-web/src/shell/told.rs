@@ -1,0 +1,34 @@
+//! What a page tells its engine with a number or two. `packages/oneflight/src/told.ts` has the same table.
+
+/// A usable token is asked for.
+pub(super) const USABLE: u32 = 0;
+/// One that is not due for renewal is asked for.
+pub(super) const FRESH: u32 = 1;
+/// A renewal is due, and nobody waits for it.
+pub(super) const AHEAD: u32 = 2;
+/// Signs out.
+pub(super) const SIGN_OUT: u32 = 3;
+/// Somebody no longer waits.
+pub(super) const FORGET: u32 = 4;
+/// Forgets pauses.
+pub(super) const RETRY_NOW: u32 = 5;
+/// The store has reached this version.
+pub(super) const HINT: u32 = 6;
+/// Reads the store again.
+pub(super) const RELOAD: u32 = 7;
+/// The page can be seen (not 0), or cannot.
+pub(super) const VISIBLE: u32 = 8;
+/// The timer went off.
+pub(super) const TIMEOUT: u32 = 9;
+/// What is left of the lease of the lock, in milliseconds.
+pub(super) const LEASE: u32 = 10;
+/// No new attempt begins.
+pub(super) const CLOSE: u32 = 11;
+/// How taking the lock went.
+pub(super) const LOCKED: u32 = 12;
+/// No answer came.
+pub(super) const LOST: u32 = 13;
+/// How a revocation went.
+pub(super) const REVOKED: u32 = 14;
+/// A status that proves the grant dead; before anything else is told.
+pub(super) const DEAD_STATUS: u32 = 15;
