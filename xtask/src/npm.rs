@@ -3,7 +3,7 @@
 pub(crate) mod glue;
 mod package;
 mod short;
-mod size;
+pub(crate) mod size;
 mod stage;
 mod wasm;
 

@@ -6,7 +6,7 @@ use crate::behaviours;
 use crate::browser;
 use crate::example;
 use crate::failure::Failure;
-use crate::npm::glue;
+use crate::npm::{glue, size};
 use crate::options::handed_on;
 use crate::run::{cargo, say, watched};
 use crate::setup;
@@ -30,6 +30,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     // A filter is meant for Rust's tests; `cargo xtask browser` has its own.
     let browsers = !chosen.is_empty() || browser::all(&environment, |line| seen.line(line))?;
     let examples = !chosen.is_empty() || example::all(&environment, false, |line| seen.line(line))?;
+    let weight = if chosen.is_empty() { size::check() } else { Ok(()) };
     println!("{} passed, {} failed", seen.passed, seen.failed);
     let checked = if chosen.is_empty() {
         behaviours::check_run(seen.names)
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         Ok(())
     };
     if succeeded && browsers && examples {
-        checked.and(glue)
+        checked.and(glue).and(weight)
     } else {
         Err(Failure::new("some tests failed; they are named above"))
     }
