@@ -1510,7 +1510,14 @@ function createSession(options) {
 // embedded/index.ts
 function open2(module2, options) {
   embed(module2);
-  return createSession(options);
+  if (!("refresh" in options)) return createSession(options);
+  const own = options.refresh;
+  const refresh = async (input) => {
+    const tokens = await own(input);
+    if (!tokens) throw new RefreshRejected();
+    return tokens;
+  };
+  return createSession({ ...options, refresh });
 }
 function send(session, input, signal, noReplay) {
   const init = { signal };

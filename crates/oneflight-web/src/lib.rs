@@ -1,4 +1,9 @@
-//! The browser's driver of oneflight.
+//! oneflight in pages: one token refresh, however many requests, and however many tabs.
+//!
+//! Front ends in Rust use the module `session`, with the feature of that name; nothing else here is meant for them. Without the
+//! feature this crate is what the npm package `oneflight` is built from.
+//!
+//! # The driver
 //!
 //! [`Driver`] owns the core's machine for one session of one page. It has no futures: what the machine asks for goes
 //! out as one call of the [`Host`], which is a page's JavaScript or a test's fake, and the answer comes back later as one
@@ -11,7 +16,6 @@
 //! | [`codec`] | the record as a text, for stores that keep texts |
 //! | [`reply`] | from the parts of a token answer to its verdict |
 //! | [`shell`] | all of it as one class of JavaScript |
-//! | `session` | for front ends in Rust, with the feature `session` |
 
 #![cfg_attr(not(feature = "session"), no_std)]
 

@@ -1,15 +1,25 @@
 /** The other side of `crates/oneflight-web/src/session/page.rs`: a session as Rust wants to be given it. */
-import type { OneflightRequestInit, Session, SessionOptions, Snapshot } from '../src/api.js';
-import { isOneflightError } from '../src/errors.js';
+import type { FunctionOptions, OneflightRequestInit, RefreshInput, Session, SessionOptions, Snapshot, Tokens } from '../src/api.js';
+import { isOneflightError, RefreshRejected } from '../src/errors.js';
 import { whyNotReplayed } from '../src/fetch.js';
 import { createSession } from '../src/session.js';
 import { embed, type Module } from './engine.js';
 
 export { whyNotReplayed };
 
-export function open(module: Module, options: SessionOptions): Session {
+/** A refresh in Rust: nothing stands for a rejection. */
+type Refresh = (input: RefreshInput) => Promise<Tokens | undefined>;
+
+export function open(module: Module, options: SessionOptions | (Omit<FunctionOptions, 'refresh'> & { refresh: Refresh })): Session {
   embed(module);
-  return createSession(options);
+  if (!('refresh' in options)) return createSession(options);
+  const own = options.refresh;
+  const refresh = async (input: RefreshInput): Promise<Tokens> => {
+    const tokens = await own(input);
+    if (!tokens) throw new RefreshRejected();
+    return tokens;
+  };
+  return createSession({ ...options, refresh });
 }
 
 /** `session.fetch`, given up by `signal` too. */

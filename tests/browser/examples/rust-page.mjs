@@ -3,10 +3,11 @@ import { check, same } from "../harness/registry.mjs";
 import { bounded } from "../harness/bounded.mjs";
 
 /** A tab with a session: `window.rust`. */
-async function open(example, { endpoint, handsBack = false } = {}) {
+async function open(example, { endpoint, handsBack = false, own = false } = {}) {
   const page = await example.open();
   await page.waitForFunction(() => window.ready);
-  await page.evaluate(([endpoint, handsBack]) => void begin(endpoint, handsBack), [endpoint, handsBack]);
+  if (own) await page.evaluate(() => void beginOwn());
+  else await page.evaluate(([endpoint, handsBack]) => void begin(endpoint, handsBack), [endpoint, handsBack]);
   return page;
 }
 
@@ -178,6 +179,43 @@ export const tests = {
     await hears(page, "refresh failed: Transient");
     same((await status(page)).split(" ")[0], "SignedIn", "the status");
     await page.evaluate(() => rust.deafen());
+  },
+
+  async b1_s1_a_refresh_of_ones_own_runs_once_for_all_and_can_say_that_it_is_over(example) {
+    const page = await open(example, { own: true });
+    const { access_token, refresh_token, family } = await example.order("POST", "sessions", {});
+    await page.evaluate((tokens) => rust.sign_in(...tokens, 900), [access_token, refresh_token]);
+    await expire(example);
+    const seen = await during(example, async () => same(await storm(page, 50), '{"200": 50}', "the outcomes"));
+    same(seen, { posts: 1, requests: 100, reused: 0 }, "what the server saw");
+
+    // No answer that makes sense: the session is kept, and the one that asks next gets a token.
+    await example.order("POST", "faults", { point: "refresh", fault: { kind: "internal_error_html" }, times: 2 });
+    await expire(example);
+    const lost = await page.evaluate(() => rust.failure("/api/items"));
+    check(/^Ambiguous, Retry \{ after: .+ \}, Some\(401\)$/.test(lost), `the failure is ${lost}`);
+    same((await status(page)).split(" ")[0], "SignedIn", "the status after a lost answer");
+    await example.order("DELETE", "faults");
+    await page.evaluate(() => rust.retry_now());
+    same(await page.evaluate(() => rust.failure("/api/items")), "200", "the outcome afterwards");
+
+    await example.order("POST", "revoke", { family });
+    await page.evaluate(() => rust.heard());
+    same(await page.evaluate(() => rust.failure("/api/items")), "SignedOut(Rejected), SignIn, Some(401)", "the failure");
+    await hears(page, "signed out: Rejected, here: true");
+
+    await signIn(example, page);
+    const { logout_posts } = await example.counters();
+    await page.evaluate(() => rust.sign_out());
+    await saw(example, "the sign-out", (now) => now.logout_posts === logout_posts + 1);
+  },
+
+  async b1_f3_a_page_of_rust_may_have_the_refusal_handed_back(example) {
+    const page = await open(example, { ...oauth, handsBack: true });
+    await signIn(example, page);
+    await expire(example);
+    await example.order("POST", "faults", { point: "refresh", fault: { kind: "unavailable" }, times: 1 });
+    same(await page.evaluate(() => rust.post("a body", false)), "401 NotRenewed", "the answer");
   },
 
   async b1_l1_signing_out_and_closing_are_told_from_each_other(example) {

@@ -10,7 +10,8 @@ use futures_util::future::{AbortHandle, abortable, join_all};
 use futures_util::poll;
 use oneflight_web::Session;
 use oneflight_web::session::{
-    Endpoint, Error, ErrorKind, Event, NotReplayed, OnFailure, Storage, Subscription, Tokens,
+    Builder, Endpoint, Error, ErrorKind, Event, NotReplayed, OnFailure, Refresh, RefreshFailed, Storage,
+    Subscription, Tokens,
 };
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -35,15 +36,22 @@ impl Page {
             Some(url) => Session::builder(Endpoint::oauth(url, "app").revocation("/oauth/revoke")),
             None => Session::builder(Endpoint::json("/api/auth/refresh").sign_out("/api/auth/logout")),
         };
-        let session = builder
-            .origins(["self"])
-            .storage(Storage::Local)
-            .on_failure(if hands_back {
-                OnFailure::Response
-            } else {
-                OnFailure::Error
-            })
-            .build()?;
+        Self::of(builder.on_failure(if hands_back {
+            OnFailure::Response
+        } else {
+            OnFailure::Error
+        }))
+    }
+
+    /// One that refreshes by a function of its own.
+    pub fn own() -> Result<Self, JsError> {
+        let endpoint = Endpoint::function(async |input| refresh(&input).await)
+            .revocation(async |input| revoke(&input).await);
+        Self::of(Session::builder(endpoint))
+    }
+
+    fn of(builder: Builder) -> Result<Self, JsError> {
+        let session = builder.origins(["self"]).storage(Storage::Local).build()?;
         let heard = Rc::new(RefCell::new(Vec::new()));
         let hear = Rc::clone(&heard);
         let events = session.events(move |event| hear.borrow_mut().push(word(&event)));
@@ -164,6 +172,11 @@ impl Page {
         Ok(format!("{refused} {status}"))
     }
 
+    /// Forgets the pause.
+    pub fn retry_now(&self) {
+        self.session.retry_now();
+    }
+
     /// What was heard since the last time.
     pub fn heard(&self) -> Vec<String> {
         self.heard.take()
@@ -214,6 +227,43 @@ async fn send(path: &str, authorization: &str) -> Result<Response, JsError> {
         .await
         .map_err(failed)?;
     Ok(response.into())
+}
+
+/// Posts the refresh token, as the JSON endpoint of the package does.
+async fn post(input: &Refresh, path: &str) -> Result<Response, JsValue> {
+    let body = js_sys::Object::new();
+    let token = input.refresh_token().unwrap_or_default();
+    js_sys::Reflect::set(&body, &"refreshToken".into(), &token.into())?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_signal(Some(input.signal()));
+    init.set_body(&js_sys::JSON::stringify(&body)?.into());
+    let fetch: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &"fetch".into())?.into();
+    let promise = fetch.call2(&JsValue::UNDEFINED, &path.into(), &init)?;
+    Ok(JsFuture::from(js_sys::Promise::from(promise)).await?.into())
+}
+
+async fn refresh(input: &Refresh) -> Result<Tokens, RefreshFailed> {
+    let lost = |error: JsValue| RefreshFailed::Lost(format!("{error:?}"));
+    let response = post(input, "/api/auth/refresh").await.map_err(lost)?;
+    if response.status() == 401 {
+        return Err(RefreshFailed::Rejected);
+    }
+    let body = JsFuture::from(response.json().map_err(lost)?)
+        .await
+        .map_err(lost)?;
+    let member = |name: &str| js_sys::Reflect::get(&body, &name.into()).ok()?.as_string();
+    let access = member("accessToken").ok_or_else(|| RefreshFailed::Lost("no token".to_owned()))?;
+    let tokens = Tokens::new(access);
+    Ok(match member("refreshToken") {
+        Some(next) => tokens.refresh_token(next),
+        None => tokens,
+    })
+}
+
+async fn revoke(input: &Refresh) -> Result<(), String> {
+    let response = post(input, "/api/auth/logout").await;
+    response.map(drop).map_err(|error| format!("{error:?}"))
 }
 
 /// Lets everything run that is ready.

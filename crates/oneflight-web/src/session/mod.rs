@@ -37,6 +37,7 @@
 
 mod error;
 mod options;
+mod own;
 mod page;
 mod tokens;
 mod view;
@@ -51,6 +52,7 @@ pub use error::{Action, Error, ErrorKind};
 pub use options::{
     Builder, Endpoint, Field, JsonEndpoint, OAuthEndpoint, OnFailure, Profile, Renew, Storage,
 };
+pub use own::{FunctionEndpoint, Refresh, RefreshFailed};
 pub use tokens::{Stamp, Token, Tokens};
 pub use view::{Cause, EndReason, Event, NotReplayed, Sharing, Snapshot, Status, Subscription, Unkept};
 

@@ -6,11 +6,13 @@ use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 use super::error::Error;
+use super::own::Function;
 use super::{Session, page};
 
 /// How tokens are refreshed.
 ///
-/// URLs may be relative to the page. They must be https, or http on this machine.
+/// By [`oauth`](Self::oauth), [`json`](Self::json) or a [`function`](Self::function) of your own. URLs may be relative to the
+/// page. They must be https, or http on this machine.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Endpoint {
@@ -18,11 +20,12 @@ pub struct Endpoint {
 }
 
 #[derive(Debug, Clone)]
-enum Value {
+pub(super) enum Value {
     Text(String),
     Number(f64),
     Texts(Vec<String>),
     Map(Vec<(String, String)>),
+    Function(Function),
 }
 
 impl Endpoint {
@@ -39,12 +42,15 @@ impl Endpoint {
     /// A JSON endpoint: `POST {"refreshToken": "…"}` → `{"accessToken", "refreshToken", "expiresIn"}`. Its 401 means that
     /// the session is over.
     pub fn json(refresh_url: impl Into<String>) -> JsonEndpoint {
-        JsonEndpoint(Self {
-            fields: vec![("refreshUrl", Value::Text(refresh_url.into()))],
-        })
+        JsonEndpoint(Self::of("refreshUrl", Value::Text(refresh_url.into())))
     }
 
-    fn set(&mut self, name: &'static str, value: Value) {
+    pub(super) fn of(name: &'static str, value: Value) -> Self {
+        let fields = vec![(name, value)];
+        Self { fields }
+    }
+
+    pub(super) fn set(&mut self, name: &'static str, value: Value) {
         self.fields.retain(|(known, _)| *known != name);
         self.fields.push((name, value));
     }
@@ -315,6 +321,7 @@ impl From<Value> for JsValue {
             Value::Text(text) => text.into(),
             Value::Number(number) => number.into(),
             Value::Texts(texts) => texts.into_iter().map(JsValue::from).collect::<Array>().into(),
+            Value::Function(function) => function.make(),
             Value::Map(entries) => {
                 let object = Object::new();
                 for (name, value) in entries {

@@ -96,6 +96,14 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(super) fn stamp(this: &Bearer) -> String;
 
+    /// What a refresh of the application's own is given.
+    pub(super) type Input;
+
+    #[wasm_bindgen(method, getter, js_name = refreshToken)]
+    pub(super) fn refresh_token(this: &Input) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn signal(this: &Input) -> AbortSignal;
+
     /// How a sign-in went.
     pub(super) type Kept;
 
