@@ -1,6 +1,6 @@
 // Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
 //
-// The browsers run side by side; within one of them a test has the browser to itself. `--full`: the long tests, too, run
+// --list prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test has the browser to itself. `--full`: the long tests, too, run
 // all rounds. Prints the lines of Rust's test runner, so that one reader serves both.
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -20,6 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "1" },
     full: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
     browser: { type: "string", multiple: true, default: ["chromium", "firefox"] },
     only: { type: "string", default: "" },
     file: { type: "string", default: "" },
@@ -39,7 +40,17 @@ const settings = {
 const rounds = Number(values.rounds);
 const launchers = { chromium: () => launchChromium(settings.chromium), firefox: () => launchFirefox(settings.firefox) };
 
-for (const file of (await readdir(join(here, "scenarios"))).sort().filter((name) => name.includes(values.file))) await import(`./scenarios/${file}`);
+const files = (await readdir(join(here, "scenarios"), { recursive: true })).filter((name) => name.endsWith(".mjs"));
+for (const file of files.sort().filter((name) => name.includes(values.file))) await import(`./scenarios/${file}`);
+
+if (values.list) {
+  const shown = new Map();
+  for (const { name } of tests)
+    for (const [id] of name.match(/^([a-z]\d+_)*/)[0].matchAll(/[a-z]\d+/g)) shown.set(id, [...(shown.get(id) ?? []), name]);
+  const order = ([one], [other]) => "srftlpowb".indexOf(one[0]) - "srftlpowb".indexOf(other[0]) || one.slice(1) - other.slice(1);
+  for (const [id, names] of [...shown].sort(order)) console.log(`${id.toUpperCase()}\n  ${names.join("\n  ")}`);
+  process.exit(0);
+}
 
 /** One round; gives the refreshes that the server saw. */
 async function round(test, kind, browser, said) {

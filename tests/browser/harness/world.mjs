@@ -29,6 +29,10 @@ export class Tab {
   newer = (generation) => this.run((last) => until((snapshot) => snapshot.signedIn && snapshot.generation > last), generation);
   /** `count` requests at once; gives the number of each outcome. */
   storm = (url, count, init) => this.run(([url, count, init]) => storm(url, count, init), [url, count, init]);
+  /** One request: its answer as data, or `{error}`. */
+  send = (url, init) => this.run(([url, init]) => send(url, init), [url, init]);
+  /** Lets the page's clocks jump, by milliseconds. */
+  jump = (wall, mono) => this.run(([wall, mono]) => jump(wall, mono), [wall, mono]);
   /** A call that may reject: `{value}` or `{error}`. */
   token = () => this.run(() => told(session.token()));
 }

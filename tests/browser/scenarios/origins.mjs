@@ -29,17 +29,6 @@ test("b1_o1_look_alikes_of_an_allowed_origin_get_no_token", async (world) => {
   await world.posts(0);
 });
 
-test("b1_r8_a_redirect_to_another_origin_carries_no_token", async (world) => {
-  await world.start();
-  const { server, api } = world;
-  const { tabs } = await world.signedIn();
-  const to = encodeURIComponent(`${server.stranger}/api/items`);
-  const status = await tabs[0].run(async (url) => (await session.fetch(url)).status, `${api}/api/redirect?to=${to}&status=307`);
-  same(status, 401, "the stranger's answer, as it came");
-  same((await server.counters()).leaked_tokens, 0, "tokens at the stranger");
-  await world.posts(0);
-});
-
 test("b8_headers_that_cors_hides_are_not_missed", async (world) => {
   await world.start({ server: { cors: "hiding" } });
   const { server, api } = world;

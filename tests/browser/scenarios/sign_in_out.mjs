@@ -71,15 +71,6 @@ test("b1_l1_a_sign_out_during_a_refresh_wins", async (world) => {
   await world.posts(1);
 });
 
-test("b1_l6_never_signed_in_is_an_answer_of_its_own", async (world) => {
-  await world.start();
-  const tab = await world.open(await world.context());
-  await tab.begin(world.options());
-  const { error } = await tab.token();
-  same([error.code, error.action, await tab.status()], ["not-signed-in", "sign-in", "never-signed-in"]);
-  same((await world.server.counters()).api_requests, 0, "the number of requests");
-});
-
 test("b1_f7_a_dead_grant_signs_every_tab_out_once", async (world) => {
   await world.start();
   const { server, api } = world;

@@ -2,13 +2,6 @@
 import { plainChromium } from "../harness/browsers.mjs";
 import { check, same, test } from "../harness/registry.mjs";
 
-/** Lets the wall clock jump in a page, as after suspend: timers and the monotonic clock know nothing of it. */
-const jumping = () => {
-  const now = Date.now.bind(Date);
-  window.jumped = 0;
-  Date.now = () => now() + window.jumped;
-};
-
 const HOURS = 3_600_000;
 
 /** Milliseconds that a chain of short timers takes in a page: a second each where timers are throttled. */
@@ -24,7 +17,6 @@ const chain = () =>
 async function behind(world, count, options) {
   await world.start();
   const context = await plainChromium(world);
-  await context.addInitScript(jumping);
   const { tabs } = await world.signedIn({ count, context, options });
   const front = await context.newPage();
   await front.bringToFront();
@@ -40,7 +32,7 @@ async function behind(world, count, options) {
   return { tabs, front };
 }
 
-const jump = (tabs, by) => Promise.all(tabs.map((tab) => tab.run((by) => void (window.jumped += by), by)));
+const jump = (tabs, by) => Promise.all(tabs.map((tab) => tab.jump(by)));
 
 test("b6_t4_hidden_tabs_renew_on_waking_after_a_jump_of_the_clock_and_once", async (world) => {
   const { tabs } = await behind(world, 2, { renew: "keep-fresh" });
@@ -86,7 +78,6 @@ test("b6_t5_a_hidden_tab_keeps_nothing_fresh_until_it_is_seen", async (world) =>
 test("b6_t4_tabs_that_wake_together_after_a_jump_of_the_clock_renew_once", async (world) => {
   await world.start();
   const context = await world.context();
-  await context.addInitScript(jumping);
   const { tabs } = await world.signedIn({ count: 4, context, options: { renew: "keep-fresh" } });
   const { generation } = await tabs[0].snapshot();
   await jump(tabs, 8 * HOURS);

@@ -1,7 +1,17 @@
 // What every page of the tests can do, whichever client it was asked for (`?client=naive`, `?client=hasty`).
 const query = new URLSearchParams(location.search);
 const client = query.get("client");
-const { createSession } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
+const { createSession, whyNotReplayed } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
+
+/** Lets the clocks of this page jump, by milliseconds: the wall clock, as after suspend, and also the monotonic one. */
+window.jump = (wall, mono = 0) => {
+  jumped.wall += wall;
+  jumped.mono += mono;
+};
+const jumped = { wall: 0, mono: 0 };
+const [now, elapsed] = [Date.now.bind(Date), performance.now.bind(performance)];
+Date.now = () => now() + jumped.wall;
+performance.now = () => elapsed() + jumped.mono;
 
 const EVENTS = ["change", "signin", "signout", "refreshing", "refreshed", "refreshfailed", "storefailed", "storerecovered"];
 let requests = 0;
@@ -12,7 +22,9 @@ window.createSession = createSession;
 
 /** Makes the page's session, or another one by another `name`. */
 window.begin = (options, name = "session") => {
-  const session = createSession(options);
+  // Streams need HTTP/2, which the test server does not speak: they are read to their end below the session.
+  const buffered = async (url, init) => fetch(url, { ...init, body: init.body && (await new Response(init.body).text()) });
+  const session = createSession(options.fetch === "buffered" ? { ...options, fetch: buffered } : options);
   for (const type of EVENTS)
     session.addEventListener(type, ({ detail }) => happened.push({ type, ...detail, error: detail?.error?.code }));
   window[name] = session;
@@ -26,6 +38,19 @@ window.told = async (promise) => {
     const { name, code, action, reason, retryAfter, message, response } = error;
     return { error: { name, code, action, reason, retryAfter, message, status: response?.status } };
   }
+};
+
+/**
+ * Sends one request: what came back as data, or `{error}`. `id` tells its tries at the server; `stream` is a body that can
+ * be read once.
+ */
+window.send = async (url, { id, stream, ...init } = {}) => {
+  const headers = { ...init.headers, ...(id && { "x-request-id": id }) };
+  const body = stream ? { method: "POST", body: new Blob([stream]).stream(), duplex: "half" } : {};
+  const { value, error } = await told(session.fetch(url, { ...init, ...body, headers }));
+  if (!value) return { error };
+  const challenge = value.headers.get("www-authenticate");
+  return { status: value.status, challenge, text: await value.text(), why: whyNotReplayed?.(value) };
 };
 
 /** Sends `count` requests at once; counts the outcomes: a status, or the code of an error. */
