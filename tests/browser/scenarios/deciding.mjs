@@ -1,4 +1,5 @@
 // What decides about a refresh is read from IndexedDB, under the lock.
+import { LIFETIME } from "../harness/case.mjs";
 import { check, same, test } from "../harness/registry.mjs";
 
 /** Notes what a page does with its storages, its lock and its refreshes, in order; and every message of other tabs is lost. */
@@ -118,7 +119,7 @@ test("b11_s3_what_another_tab_stored_before_a_late_refusal_is_adopted", async (w
   await world.posts(1);
 });
 
-test("b11_a_refresh_spends_the_token_that_is_read_under_the_lock", async (world) => {
+test("b11_s7_a_refresh_spends_the_token_that_is_read_under_the_lock", async (world) => {
   const { tab, other } = await watched(world);
   const { server, api } = world;
   await other.run(plant);
@@ -134,4 +135,43 @@ test("b11_a_refresh_spends_the_token_that_is_read_under_the_lock", async (world)
   same(await tab.storm(`${api}/api/items`, 3), { 200: 3 }, "the outcome");
   same(decided(await tab.run(() => spied)), 1, "POSTs of the tab");
   await world.posts(3);
+});
+
+test("b11_s14_a_stored_token_that_is_newer_but_expired_is_refreshed_and_given_to_nobody", async (world) => {
+  const { tab, other } = await watched(world);
+  const { server, api } = world;
+  await server.expire();
+  same(await other.storm(`${api}/api/items`, 1), { 200: 1 }, "the other tab's outcome");
+  await tab.jump(2 * LIFETIME, 2 * LIFETIME);
+  same(await tab.storm(`${api}/api/mine`, 3), { 200: 3 }, "the outcome");
+  same(decided(await tab.run(() => spied)), 1, "POSTs of the tab");
+  const sent = (await server.requests()).filter(({ path }) => path === "/api/mine");
+  same(sent.map(({ credentials }) => credentials.sequence), [3, 3, 3], "the tokens that were sent");
+  same((await server.refreshes()).map(({ token }) => token.sequence), [1, 2], "the tokens that were spent");
+  await world.posts(2);
+});
+
+test("b1_s13_news_of_another_tab_serves_who_still_waits_for_the_lock", async (world) => {
+  await world.start();
+  const { server, api } = world;
+  const { tabs } = await world.signedIn({ count: 3 });
+  const [leader, between, waiter] = tabs;
+  const pending = (count) =>
+    waiter.run(async (count) => {
+      const waiting = async () => (await navigator.locks.query()).pending.filter(({ name }) => name === "oneflight:default").length;
+      while ((await waiting()) < count) await new Promise(requestAnimationFrame);
+    }, count);
+  await server.expire();
+  const gate = await server.hold("refresh", "arrival");
+  const leading = leader.storm(`${api}/api/items`, 1);
+  await server.seen("refresh_arrived");
+  await between.run(() => void navigator.locks.request("oneflight:default", () => new Promise((resolve) => (window.letGo = resolve))));
+  await pending(1);
+  const waiting = waiter.storm(`${api}/api/items`, 5);
+  await pending(2);
+  await gate.open();
+  same(await leading, { 200: 1 }, "the leader's outcome");
+  same(await waiting, { 200: 5 }, "the outcome while somebody else has the lock");
+  await between.run(() => letGo());
+  await world.posts(1);
 });

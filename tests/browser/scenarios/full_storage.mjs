@@ -75,7 +75,7 @@ test("b9_p7_p11_with_a_storage_full_at_the_answer_the_new_token_lives_on_and_is_
   await world.posts(1);
 });
 
-test("b9_l9_p7_signing_in_and_out_with_a_full_storage_says_that_it_was_not_kept", async (world) => {
+test("b9_l9_l11_p7_signing_in_and_out_with_a_full_storage_says_that_it_was_not_kept", async (world) => {
   await world.start();
   const { server } = world;
   const { tabs, fill, empty } = await twoTabs(world);
@@ -85,6 +85,9 @@ test("b9_l9_p7_signing_in_and_out_with_a_full_storage_says_that_it_was_not_kept"
   same(await tab.run((tokens) => session.signIn(tokens), tokens), { saved: false }, "the outcome of the sign-in");
   same(await tab.storm(`${world.api}/api/items`, 5), { 200: 5 }, "the outcome with the new tokens");
   same((await told(tab, "storefailed")).map(({ what }) => what), ["sign-in"], "what could not be kept");
+  await server.expire();
+  same(await tab.storm(`${world.api}/api/items`, 5), { transient: 5 }, "the outcome: the record of the first user is not refreshed");
+  await world.posts(0);
   await tab.signOut();
   same(await tab.status(), "signed-out", "the status");
   same((await told(tab, "storefailed")).map(({ what }) => what), ["sign-in", "sign-out"], "what could not be kept");
@@ -92,6 +95,39 @@ test("b9_l9_p7_signing_in_and_out_with_a_full_storage_says_that_it_was_not_kept"
   await tab.run(() => session.retryNow());
   await tabs[1].until("signed-out");
   await world.posts(0);
+});
+
+test("b9_f12_a_dead_grant_is_not_believed_while_the_storage_cannot_be_read", async (world) => {
+  await world.start();
+  const { server, api } = world;
+  const context = await world.context();
+  await context.addInitScript(() => {
+    const get = IDBObjectStore.prototype.get;
+    window.unreadable = false;
+    IDBObjectStore.prototype.get = function (...query) {
+      if (window.unreadable) throw new DOMException("The disk is ill.", "UnknownError");
+      return get.apply(this, query);
+    };
+  });
+  const { tabs } = await world.signedIn({ count: 2, context });
+  const [{ family }] = await server.order("GET", "families");
+  const gate = await server.hold("refresh", "answer");
+  await server.order("POST", "revoke", { family });
+  const waiting = tabs[0].send(`${api}/api/items`);
+  await server.seen("refresh_refused");
+  await tabs[0].run(() => void (window.unreadable = true));
+  await gate.open();
+  same((await waiting).error.code, "transient", "the outcome while it cannot be read");
+  same(await tabs[0].status(), "signed-in", "the status");
+  await tabs[0].run(() => {
+    window.unreadable = false;
+    session.retryNow();
+  });
+  same((await tabs[0].send(`${api}/api/items`)).error.code, "signed-out", "the outcome when it can be read");
+  await tabs[1].until("signed-out");
+  // The refused token is remembered, and not sent a second time.
+  const { refresh_posts } = await server.counters();
+  check(refresh_posts === 1, `${refresh_posts} POSTs`);
 });
 
 /** Empties what the origin keeps, as a user does who clears the site's data, while a refresh is under way. */
