@@ -53,3 +53,64 @@ pub(crate) fn binary() -> Result<PathBuf, Failure> {
         .filter(|file| file.is_file());
     found.ok_or_else(|| Failure::new("the command `oneflight` is not where cargo should have put it"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use crate::run::root;
+    use crate::scan;
+    use crate::spec::{self, Id};
+
+    /// The parts of the specification that hold in a page.
+    const PARTS: &str = "SRFTLO";
+
+    /// Names of the scenarios in the browsers.
+    fn scenarios() -> BTreeSet<String> {
+        let all = scan::tests_below(root()).unwrap().into_iter();
+        let pages = all.filter(|found| found.file.starts_with("tests/browser"));
+        pages.map(|found| found.name).collect()
+    }
+
+    /// The first cells of the table of what no scenario shows.
+    fn left_out() -> BTreeSet<String> {
+        let text = fs::read_to_string(root().join("tests/browser/README.md")).unwrap();
+        let (_, rest) = text.split_once("## Lines that no scenario shows").unwrap();
+        let rows = rest.lines().filter_map(|line| line.strip_prefix("| "));
+        rows.filter_map(|row| row.split_once(" |"))
+            .map(|(cell, _)| cell.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_implemented_line_of_the_parts_that_hold_in_a_page_has_a_scenario() {
+        let shown: BTreeSet<Id> = scenarios().iter().flat_map(|name| Id::leading(name)).collect();
+        let left_out = left_out();
+        let missing: Vec<String> = spec::read(&root().join("docs/spec.md"))
+            .unwrap()
+            .into_iter()
+            .filter(|behaviour| behaviour.implemented && PARTS.contains(behaviour.id.part()))
+            .filter(|behaviour| !shown.contains(&behaviour.id))
+            .map(|behaviour| behaviour.id.to_string())
+            .filter(|id| !left_out.contains(id))
+            .collect();
+        assert!(missing.is_empty(), "no scenario shows {missing:?}");
+    }
+
+    #[test]
+    fn every_case_of_the_interceptors_is_tried_in_browsers_by_the_same_name() {
+        let suite = fs::read_to_string(root().join("tests/src/lib.rs")).unwrap();
+        let cases: Vec<&str> = suite
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("#[test] fn ")?.strip_suffix(';'))
+            .collect();
+        assert!(cases.len() > 40, "{cases:?}");
+        let (scenarios, left_out) = (scenarios(), left_out());
+        let missing: Vec<&str> = cases
+            .into_iter()
+            .filter(|case| !scenarios.contains(*case) && !left_out.contains(*case))
+            .collect();
+        assert!(missing.is_empty(), "not tried in browsers: {missing:?}");
+    }
+}
