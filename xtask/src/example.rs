@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::browser;
 use crate::failure::Failure;
 use crate::npm::{self, Source, Start};
 use crate::options::handed_on;
@@ -37,6 +36,8 @@ const PAGES: [Example; 1] = [Example {
     slow: false,
 }];
 
+const CHROMIUM: &str = "chromium";
+
 struct Example {
     name: &'static str,
     about: &'static str,
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         .find(|example| example.name == name)
         .ok_or_else(|| Failure::usage(format!("there is no example `{name}`")))?;
     if rest == ["--test"] {
-        return if example.try_out(&setup::run()?, |_| ())? {
+        return if example.try_out(CHROMIUM, &setup::run()?, |_| ())? {
             Ok(())
         } else {
             Err(Failure::new("the example failed; why is above"))
@@ -81,27 +82,30 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     become_it(program("node").args(example.serve(&site)?).args(handed_on(rest)))
 }
 
-/// Tries the examples that build quickly, or those that do not; `each` is given every line, in the words of Rust's test
-/// runner.
-pub(crate) fn all(
-    environment: &Environment,
-    slow: bool,
-    mut each: impl FnMut(&str),
-) -> Result<bool, Failure> {
+/// Tries those that build quickly, in Chromium; `each` is given every line, in the words of Rust's test runner.
+pub(crate) fn quick(environment: &Environment, mut each: impl FnMut(&str)) -> Result<bool, Failure> {
     let mut well = true;
-    let chosen = EXAMPLES.iter().chain(&PAGES);
-    for example in chosen.filter(|example| example.slow == slow) {
-        well &= example.try_out(environment, &mut each)?;
+    for example in EXAMPLES.iter().chain(&PAGES).filter(|example| !example.slow) {
+        well &= example.try_out(CHROMIUM, environment, &mut each)?;
     }
     Ok(well)
 }
 
-/// The examples that take too long for every change.
+/// Tries all of them, in both browsers.
 pub(crate) fn deep() -> Result<(), Failure> {
-    if all(&setup::run()?, true, |_| ())? {
+    let environment = setup::run()?;
+    let mut failed = Vec::new();
+    for example in EXAMPLES.iter().chain(&PAGES) {
+        for browser in [CHROMIUM, "firefox"] {
+            if !example.try_out(browser, &environment, |_| ())? {
+                failed.push(format!("{} in {browser}", example.name));
+            }
+        }
+    }
+    if failed.is_empty() {
         Ok(())
     } else {
-        Err(Failure::new("an example failed; why is above"))
+        Err(Failure::new(format!("failed: {}", failed.join(", "))))
     }
 }
 
@@ -120,7 +124,7 @@ impl Example {
             "examples/serve.mjs".to_owned(),
             site.folder.display().to_string(),
             "--binary".to_owned(),
-            browser::binary()?.display().to_string(),
+            crate::browser::binary()?.display().to_string(),
         ];
         for (path, folder) in &site.mounts {
             line.push("--mount".to_owned());
@@ -130,13 +134,18 @@ impl Example {
         Ok(line)
     }
 
-    /// Runs `tests/browser/examples/NAME.mjs` on it in Chromium.
-    fn try_out(&self, environment: &Environment, each: impl FnMut(&str)) -> Result<bool, Failure> {
+    /// Runs `tests/browser/examples/NAME.mjs` on it.
+    fn try_out(
+        &self,
+        browser: &str,
+        environment: &Environment,
+        each: impl FnMut(&str),
+    ) -> Result<bool, Failure> {
         let site = self.ready()?;
-        say(format!("trying examples/{} in Chromium", self.name));
+        say(format!("trying examples/{} in {browser}", self.name));
         watched(
             program("node")
-                .args(["tests/browser/examples/run.mjs", self.name])
+                .args(["tests/browser/examples/run.mjs", browser, self.name])
                 .args(self.serve(&site)?)
                 .envs(environment.iter().cloned()),
             each,

@@ -1,4 +1,4 @@
-// Tries one example in Chromium: node run.mjs NAME SERVE_SCRIPT ARGUMENTS...
+// Tries one example: node run.mjs BROWSER NAME SERVE_SCRIPT ARGUMENTS...
 //
 // NAME.mjs beside this file gets a browser context, the page's address and the server's orders. Prints the lines of Rust's
 // test runner, so that one reader serves both.
@@ -6,9 +6,13 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 import { bounded } from "../harness/bounded.mjs";
-import { launchChromium } from "../harness/browsers.mjs";
+import { launchChromium, launchFirefox } from "../harness/browsers.mjs";
 
-const [name, ...line] = process.argv.slice(2);
+const [kind, name, ...line] = process.argv.slice(2);
+const launchers = {
+  chromium: () => launchChromium(process.env.ONEFLIGHT_CHROMIUM ?? "/usr/bin/chromium"),
+  firefox: () => launchFirefox(process.env.ONEFLIGHT_FIREFOX ?? "/usr/bin/firefox-esr"),
+};
 
 /** The example as its command serves it, on a free port. */
 async function serve() {
@@ -59,7 +63,7 @@ class Shown {
 }
 
 const site = await serve();
-const browser = await launchChromium(process.env.ONEFLIGHT_CHROMIUM ?? "/usr/bin/chromium");
+const browser = await launchers[kind]();
 const { tests } = await import(`./${name}.mjs`);
 let failed = 0;
 for (const [title, work] of Object.entries(tests)) {
@@ -67,11 +71,11 @@ for (const [title, work] of Object.entries(tests)) {
   const started = performance.now();
   try {
     await bounded(work(new Shown(context, site)), title);
-    console.log(`test examples::${name}::${title} ... ok`);
+    console.log(`test examples::${kind}::${name}::${title} ... ok`);
     console.log(`  ${Math.round(performance.now() - started)} ms`);
   } catch (error) {
     failed += 1;
-    console.log(`test examples::${name}::${title} ... FAILED`);
+    console.log(`test examples::${kind}::${name}::${title} ... FAILED`);
     console.log(`  ${error.stack}`);
   }
   await context.close();

@@ -145,7 +145,7 @@ export const tests = {
     await page.evaluate(() => rust.lead("/api/dropped"));
     await saw(example, "the request", (now) => now.api_requests > before.api_requests);
     await page.evaluate(() => rust.drop_lead());
-    same((await aborted).failure().errorText, "net::ERR_ABORTED", "the failure");
+    await bounded(aborted, "the end of the request");
     await release();
   },
 
@@ -216,6 +216,14 @@ export const tests = {
     await expire(example);
     await example.order("POST", "faults", { point: "refresh", fault: { kind: "unavailable" }, times: 1 });
     same(await page.evaluate(() => rust.post("a body", false)), "401 NotRenewed", "the answer");
+  },
+
+  async b5_a_subscription_may_end_itself_from_within(example) {
+    const page = await open(example, oauth);
+    const waits = page.evaluate(() => rust.signed_in());
+    for (let n = 0; n < 2; n++) await signIn(example, page);
+    await bounded(waits, "the sign-in");
+    same((await status(page)).split(" ")[0], "SignedIn", "the status");
   },
 
   async b1_l1_signing_out_and_closing_are_told_from_each_other(example) {

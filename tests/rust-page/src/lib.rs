@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use futures_util::future::{AbortHandle, abortable, join_all};
 use futures_util::poll;
 use oneflight_web::Session;
@@ -180,6 +181,22 @@ impl Page {
     /// What was heard since the last time.
     pub fn heard(&self) -> Vec<String> {
         self.heard.take()
+    }
+
+    /// Waits for a sign-in, by a subscription that ends itself from within.
+    pub async fn signed_in(&self) {
+        let (tell, told) = oneshot::channel();
+        let own = Rc::new(RefCell::new((None, Some(tell))));
+        let inside = Rc::clone(&own);
+        let subscription = self.session.subscribe(move |snapshot| {
+            if snapshot.is_signed_in() {
+                let (subscription, tell) = inside.take();
+                drop(subscription);
+                let _ = tell.map(|tell: oneshot::Sender<()>| tell.send(()));
+            }
+        });
+        own.borrow_mut().0 = Some(subscription);
+        let _ = told.await;
     }
 
     /// Hears nothing more.
