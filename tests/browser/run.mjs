@@ -1,7 +1,8 @@
 // Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
 //
-// --list prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test has the browser to itself. `--full`: the long tests, too, run
-// all rounds. Prints the lines of Rust's test runner, so that one reader serves both.
+// `--list` prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test
+// has the browser to itself. `--full`: all tests run all rounds. Prints the lines of Rust's test runner, so that one reader
+// serves both.
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,7 +68,7 @@ async function round(test, kind, browser, said) {
 }
 
 /** How many rounds of a test there are. */
-const roundsOf = (test, kind) => (test.long.includes(kind) && !values.full ? 1 : rounds);
+const roundsOf = (test, kind) => (test.once.includes(kind) && !values.full ? 1 : rounds);
 
 async function all(test, kind, browser) {
   const started = performance.now();
@@ -105,7 +106,7 @@ async function inOne(kind) {
   }
   await browser.close();
   const once = chosen.filter((test) => roundsOf(test, kind) < rounds).length;
-  const each = `${rounds} rounds each${once > 0 ? ` (one of ${once} long)` : ""}`;
+  const each = `${rounds} rounds each${once > 0 ? ` (${once} of them one)` : ""}`;
   return `${kind} ${browser.version()}: ${chosen.length} tests, ${each}, ${posts} POSTs, ${Math.round((performance.now() - started) / 1000)} s`;
 }
 

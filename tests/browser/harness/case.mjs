@@ -1,5 +1,10 @@
 // The cases that every client of this project passes: see tests/src/cases, whose names and files these are.
 
+import { BOTH, test as register } from "./registry.mjs";
+
+/** A case: one page that takes one step after the other. */
+export const test = (name, work) => register(name, work, { once: BOTH });
+
 /** How long the server's access tokens live, in milliseconds. */
 export const LIFETIME = 900_000;
 

@@ -1,14 +1,17 @@
 // Where scenarios say what they are called.
 
+export const BOTH = ["chromium", "firefox"];
+
 /** All tests, in order. */
 export const tests = [];
 
 /**
  * Adds a test. Its name begins with the ids of docs/spec.md that it proves. `browsers` are those it can be tried in; in
- * those of `long` it runs one round where the others run several, unless all are asked for.
+ * those of `once` it runs one round where the others run several, unless all are asked for: what is long, or has nothing
+ * that two rounds could do differently.
  */
-export function test(name, work, { browsers = ["chromium", "firefox"], long = [] } = {}) {
-  tests.push({ name, work, browsers, long });
+export function test(name, work, { browsers = BOTH, once = [] } = {}) {
+  tests.push({ name, work, browsers, once });
 }
 
 /** Fails with both values unless they are the same as JSON. */

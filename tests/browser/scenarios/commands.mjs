@@ -1,6 +1,6 @@
 // Sign-in and sign-out in one tab while another one is at work.
 import { Case } from "../harness/case.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 test("b1_l2_l10_a_sign_in_as_another_user_in_another_tab_during_a_refresh_stands", async (world) => {
   await world.start();
@@ -34,7 +34,7 @@ test("b1_l4_signing_out_works_though_the_revocation_fails", async (world) => {
   const { revocation_posts } = await server.counters();
   check(revocation_posts >= 1, `${revocation_posts} revocations`);
   await world.posts(0);
-});
+}, { once: BOTH });
 
 test("b1_l7_a_sign_out_right_after_another_tab_has_renewed_revokes_the_newest_token", async (world) => {
   await world.start();
@@ -98,4 +98,4 @@ test("b1_o1_o2_what_would_send_a_secret_astray_is_refused_at_once", async (world
   // The page's own spelling of the origin does not matter.
   await one.tab.begin({ ...world.options(), origins: [world.api.replace("http", "HTTP")] }, "shouted");
   same(await one.tab.run((url) => shouted.allows(url), one.notes), true, "whether the origin is allowed");
-});
+}, { once: BOTH });

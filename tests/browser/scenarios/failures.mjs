@@ -1,6 +1,6 @@
 // A token endpoint that fails, and tabs that share what comes of it.
 import { Case } from "../harness/case.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 const storm = (world, tabs, count) => Promise.all(tabs.map((tab) => tab.storm(`${world.api}/api/items`, count)));
 const ends = async (tab) => (await tab.events()).filter(({ type }) => type === "signout").map(({ reason }) => reason);
@@ -51,7 +51,7 @@ test("a_browser_sends_a_refresh_again_by_itself_when_a_connection_breaks_that_wa
   // One POST is ours, the other is the browser's: no page can keep it from that over HTTP/1.1.
   same((await one.send()).error.code, "signed-out", "the outcome where that counts as a replay");
   await one.posts(3, { reuse_detected: 1 });
-});
+}, { once: BOTH });
 
 /** What goes wrong, and what callers are told: the code and what to do. */
 const MEANINGS = [
@@ -99,7 +99,7 @@ test("b1_f1_f8_f10_f13_o5_every_meaning_of_a_token_answer_is_told_and_what_to_do
     await one.server.fault("refresh", fault);
     same((await one.send()).status, 200, JSON.stringify(fault));
   }
-});
+}, { once: BOTH });
 
 test("b1_f4_f9_p16_an_outage_costs_one_post_per_step_in_all_tabs_and_passes", async (world) => {
   await world.start();
@@ -126,7 +126,7 @@ test("b1_f6_a_refresh_that_hangs_is_ended_by_its_deadline", async (world) => {
   check(/in time/.test(error.message), error.message);
   same(await one.tab.status(), "signed-in", "the status");
   await one.posts(1);
-});
+}, { once: BOTH });
 
 test("b1_f11_a_server_that_swallowed_everything_for_ten_minutes_costs_no_sign_in", async (world) => {
   const one = await Case.refused(world, { options: { requestDeadline: 500 } });
@@ -139,7 +139,7 @@ test("b1_f11_a_server_that_swallowed_everything_for_ten_minutes_costs_no_sign_in
   await one.server.order("DELETE", "faults");
   same((await one.send()).status, 200, "the outcome when it answers again");
   same(await one.tab.status(), "signed-in", "the status");
-});
+}, { once: BOTH });
 
 test("b1_t7_a_clock_that_ran_a_year_ahead_in_an_outage_delays_nothing_when_it_is_put_right", async (world) => {
   const YEAR = 365 * 86_400_000;
@@ -153,7 +153,7 @@ test("b1_t7_a_clock_that_ran_a_year_ahead_in_an_outage_delays_nothing_when_it_is
   check(error === undefined || error.retryAfter <= 60_000, `to be tried again in ${error?.retryAfter} ms`);
   if (error) await one.tab.jump(error.retryAfter, error.retryAfter);
   same((await one.send()).status, 200, "the outcome");
-});
+}, { once: BOTH });
 
 test("b1_s10_s11_code_of_the_application_that_calls_back_or_throws_hangs_nothing", async (world) => {
   await world.start();
@@ -188,4 +188,4 @@ test("b1_s10_s11_code_of_the_application_that_calls_back_or_throws_hangs_nothing
     return told;
   }, [[world.api], { accessToken, refreshToken }]);
   same(outcomes, ["ambiguous", "ambiguous", "newer"], "the outcomes");
-});
+}, { once: BOTH });

@@ -1,6 +1,6 @@
 // Storage that is full, blocked or emptied: a typed outcome, no crash, no loop.
 import { launchFirefox } from "../harness/browsers.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 /**
  * Makes writing fail as it does when the disk is full, in every page of the context, while `window.full` is set. The
@@ -188,4 +188,4 @@ test("b3_b9_where_firefox_blocks_site_data_the_page_stands_alone_and_says_so", a
   await server.expire();
   same(await tab.storm(`${api}/api/items`, 10), { 200: 10 }, "the outcome");
   await world.posts(1);
-}, { browsers: ["firefox"] });
+}, { browsers: ["firefox"], once: BOTH });

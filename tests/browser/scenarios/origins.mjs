@@ -1,5 +1,5 @@
 // Where the token goes, and where it does not.
-import { same, test } from "../harness/registry.mjs";
+import { BOTH, same, test } from "../harness/registry.mjs";
 
 test("b1_o1_look_alikes_of_an_allowed_origin_get_no_token", async (world) => {
   await world.start({ server: { cors: "hiding" } });
@@ -27,7 +27,7 @@ test("b1_o1_look_alikes_of_an_allowed_origin_get_no_token", async (world) => {
   same(status, 401, "the stranger's answer");
   same((await server.requests()).map((one) => one.credentials.kind), ["none"], "what the stranger got");
   await world.posts(0);
-});
+}, { once: BOTH });
 
 test("b8_headers_that_cors_hides_are_not_missed", async (world) => {
   await world.start({ server: { cors: "hiding" } });

@@ -1,5 +1,5 @@
 // Every kind of request that `fetch` takes.
-import { same, test } from "../harness/registry.mjs";
+import { BOTH, same, test } from "../harness/registry.mjs";
 
 /** Sends each kind at once; gives the statuses. */
 const kinds = async (api) => {
@@ -53,7 +53,7 @@ test("b7_relative_urls_are_the_pages_own", async (world) => {
   same(await tabs[0].run(async () => (await session.fetch("blank.html?x")).status), 200, "the outcome");
   const { authorization } = await (await sent).allHeaders();
   same(authorization?.split(" ")[0], "Bearer", "the scheme of the header");
-});
+}, { once: BOTH });
 
 test("b7_s6_an_abort_signal_ends_its_own_request_only", async (world) => {
   await world.start();
@@ -66,7 +66,7 @@ test("b7_s6_an_abort_signal_ends_its_own_request_only", async (world) => {
   }, `${api}/api/items`);
   same(gone, ["AbortError", "mine"], "the errors");
   same((await server.counters()).api_requests, 0, "the number of requests");
-});
+}, { once: BOTH });
 
 test("b7_r5_a_stream_is_not_sent_again_and_the_next_request_has_the_new_token", async (world) => {
   await world.start();
@@ -84,4 +84,4 @@ test("b7_r5_a_stream_is_not_sent_again_and_the_next_request_has_the_new_token", 
   else same(outcome, "TypeError", "the platform's own refusal");
   same(await tabs[0].storm(`${api}/api/items`, 1), { 200: 1 }, "the next request");
   await world.posts(1);
-}, { browsers: ["chromium"] });
+}, { browsers: ["chromium"], once: BOTH });

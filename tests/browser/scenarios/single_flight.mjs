@@ -12,7 +12,7 @@ async function onePost(world, tabs) {
 }
 
 test("b1_b2_s1_fifty_requests_in_each_of_two_tabs_make_one_post", (world) => onePost(world, 2));
-test("b1_b2_s1_fifty_requests_in_each_of_ten_tabs_make_one_post", (world) => onePost(world, 10), { long: ["firefox"] });
+test("b1_b2_s1_fifty_requests_in_each_of_ten_tabs_make_one_post", (world) => onePost(world, 10), { once: ["firefox"] });
 
 test("b1_s4_an_expired_token_is_not_sent", async (world) => {
   await world.start();

@@ -1,6 +1,6 @@
 // Who shares the grant, and what happens where storage is not what it should be.
 import { launchChromium, persistentChromium } from "../harness/browsers.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 test("b3_without_web_locks_a_lease_in_indexeddb_makes_one_post", async (world) => {
   await world.start();
@@ -43,7 +43,7 @@ test("b3_b9_where_site_data_are_blocked_the_page_stands_alone_and_says_so", asyn
   await server.expire();
   same(await tab.storm(`${api}/api/items`, 10), { 200: 10 }, "the outcome");
   await world.posts(1);
-}, { browsers: ["chromium"] });
+}, { browsers: ["chromium"], once: BOTH });
 
 test("b9_storage_that_is_cleared_in_the_middle_ends_the_session_without_a_loop", async (world) => {
   await world.start();
@@ -133,7 +133,7 @@ test("b1_w1_a_json_endpoint_is_asked_once", async (world) => {
   same(await tab.storm(`${api}/api/items`, 20), { 200: 20 }, "the outcome");
   await world.posts(1);
   same((await server.refreshes()).map((one) => one.via), ["json"], "how it came");
-});
+}, { once: BOTH });
 
 test("b1_several_sessions_on_one_page_do_not_disturb_each_other", async (world) => {
   await world.start();
@@ -151,7 +151,7 @@ test("b1_several_sessions_on_one_page_do_not_disturb_each_other", async (world) 
   await world.posts(2);
   await tab.run(() => one.signOut());
   same(await tab.run(() => [one.status, two.status]), ["signed-out", "signed-in"], "the statuses");
-});
+}, { once: BOTH });
 
 test("b9_a_policy_that_forbids_wasm_is_named", async (world) => {
   await world.start({ headers: { "content-security-policy": "script-src 'self' 'unsafe-inline'" } });
@@ -160,4 +160,4 @@ test("b9_a_policy_that_forbids_wasm_is_named", async (world) => {
   const { error } = await tab.token();
   same([error.code, error.action], ["wasm-blocked", "fix-configuration"], "the outcome");
   check(/wasm-unsafe-eval/.test(error.message), error.message);
-});
+}, { once: BOTH });

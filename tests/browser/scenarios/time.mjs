@@ -1,5 +1,5 @@
 // Lifetimes, outages and clocks.
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 test("b1_t3_tokens_of_one_second_and_of_forty_days_do_not_loop", async (world) => {
   await world.start();
@@ -47,7 +47,7 @@ test("b1_t1_t5_a_session_kept_fresh_renews_at_three_quarters_of_the_lifetime_onc
   await world.posts(1);
   await context.clock.fastForward(LIFETIME * 0.5);
   await world.posts(1);
-});
+}, { once: BOTH });
 
 test("b1_t3_no_timer_is_longer_than_browsers_count", async (world) => {
   await world.start();
@@ -67,7 +67,7 @@ test("b1_t3_no_timer_is_longer_than_browsers_count", async (world) => {
   check(timers.length > 0 && timers.every((wait) => wait <= 2 ** 31 - 1), `the timers: ${timers}`);
   check(timers.filter((wait) => wait < 1000).length < 50, `the timers: ${timers}`);
   await world.posts(0);
-});
+}, { once: BOTH });
 
 test("b1_t4_a_clock_that_jumps_ten_minutes_either_way_makes_no_storm", async (world) => {
   await world.start();
@@ -84,4 +84,4 @@ test("b1_t4_a_clock_that_jumps_ten_minutes_either_way_makes_no_storm", async (wo
   for (const tab of tabs) await tab.jump(-3_600_000);
   await server.expire();
   for (const tab of tabs) same(await tab.storm(`${api}/api/items`, 5), { 200: 5 }, "the outcome after a refusal");
-});
+}, { once: BOTH });

@@ -1,6 +1,6 @@
 // R5, R6, R11: what is sent a second time, and what comes back.
-import { Case } from "../../harness/case.mjs";
-import { same, test } from "../../harness/registry.mjs";
+import { Case, test } from "../../harness/case.mjs";
+import { same } from "../../harness/registry.mjs";
 
 test("r5_bodies_in_memory_are_replayed_byte_for_byte", async (world) => {
   const one = await Case.of(world);

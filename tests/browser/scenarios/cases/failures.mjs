@@ -1,6 +1,6 @@
 // F: failures of the token endpoint, as callers of an API see them.
-import { Case } from "../../harness/case.mjs";
-import { check, same, test } from "../../harness/registry.mjs";
+import { Case, test } from "../../harness/case.mjs";
+import { check, same } from "../../harness/registry.mjs";
 
 test("f2_an_outage_is_not_noticed_while_the_token_is_valid", async (world) => {
   const one = await Case.of(world, { options: { fetch: "buffered" } });

@@ -1,6 +1,6 @@
 // O, and R8: where the token goes, and where it does not.
-import { Case } from "../../harness/case.mjs";
-import { check, same, test } from "../../harness/registry.mjs";
+import { Case, test } from "../../harness/case.mjs";
+import { check, same } from "../../harness/registry.mjs";
 
 test("o1_the_token_goes_to_the_listed_origin_only", async (world) => {
   const one = await Case.of(world);

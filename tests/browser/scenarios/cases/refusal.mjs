@@ -1,6 +1,6 @@
 // R: refusal and replay.
-import { Case } from "../../harness/case.mjs";
-import { check, same, test } from "../../harness/registry.mjs";
+import { Case, test } from "../../harness/case.mjs";
+import { check, same } from "../../harness/registry.mjs";
 
 const raw = (...values) => ({ kind: "raw", values });
 

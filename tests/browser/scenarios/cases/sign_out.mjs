@@ -1,6 +1,6 @@
 // L: sign-in and sign-out, and requests that are caught between.
-import { Case } from "../../harness/case.mjs";
-import { same, test } from "../../harness/registry.mjs";
+import { Case, test } from "../../harness/case.mjs";
+import { same } from "../../harness/registry.mjs";
 
 test("l1_l3_sign_out_during_a_refresh_wins_and_waiters_learn_it_at_once", async (world) => {
   const one = await Case.refused(world);
