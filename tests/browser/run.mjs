@@ -1,6 +1,6 @@
 // Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
 //
-// `--list` prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test
+// `--reloads N` sets how often the tests of reloads in mid-refresh reload. `--list` prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test
 // has the browser to itself. `--full`: all tests run all rounds. Prints the lines of Rust's test runner, so that one reader
 // serves both.
 import { readdir } from "node:fs/promises";
@@ -21,6 +21,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "1" },
     full: { type: "boolean", default: false },
+    reloads: { type: "string", default: "3" },
     list: { type: "boolean", default: false },
     browser: { type: "string", multiple: true, default: ["chromium", "firefox"] },
     only: { type: "string", default: "" },
@@ -37,6 +38,7 @@ const settings = {
   pages: join(here, "site"),
   chromium: values.chromium,
   firefox: values.firefox,
+  reloads: Number(values.reloads),
 };
 const rounds = Number(values.rounds);
 const launchers = { chromium: () => launchChromium(settings.chromium), firefox: () => launchFirefox(settings.firefox) };

@@ -251,6 +251,9 @@ function check(options) {
   if (!PROFILES.includes(profile)) throw wrong("profile must be 'unknown', 'strict', 'grace' or 'static'");
   const onFailure = options.onFailure ?? "error";
   if (onFailure !== "error" && onFailure !== "response") throw wrong("onFailure must be 'error' or 'response'");
+  if (options.worker && (storage !== "local" || "refresh" in options)) {
+    throw wrong("worker needs storage: 'local', and a tokenEndpoint or refreshUrl");
+  }
   const send2 = options.fetch;
   return {
     origins: originsOf(options.origins),
@@ -265,6 +268,7 @@ function check(options) {
     endpoint: endpointOf(options),
     // Looked up late: tools that trace replace the global one.
     fetch: send2 ? (input, init) => send2(input, init) : (input, init) => globalThis.fetch(input, init),
+    worker: options.worker || void 0,
     wasm: options.wasm
   };
 }
@@ -598,7 +602,10 @@ var Glue = class {
   }
   save(slot, expected, record2) {
     void this.#bounded(() => this.store.swap(expected ?? null, record2)).then(
-      (tag) => this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? void 0)),
+      (tag) => {
+        if (tag !== null) this.options.worker?.kept();
+        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? void 0));
+      },
       (error) => {
         this.#cause = error;
         this.call((engine, wall, mono) => engine.saved(wall, mono, slot, true));
@@ -610,10 +617,10 @@ var Glue = class {
   }
   async #exchange(slot, refreshToken) {
     const offline = typeof navigator !== "undefined" && navigator.onLine === false;
-    const { fetch, endpoint, requestDeadline } = this.options;
+    const { fetch, worker, endpoint, requestDeadline } = this.options;
     const departure = watchDeparture();
     try {
-      const reply = await within(requestDeadline, (signal) => endpoint.refresh(fetch, { refreshToken, signal }));
+      const reply = await within(requestDeadline, (signal) => endpoint.refresh(worker?.fetch ?? fetch, { refreshToken, signal }));
       this.call((engine, wall, mono) => {
         reply.members.forEach((member, index) => engine.member(index, ...partsOf(member)));
         engine.replied(wall, mono, slot, reply.status, reply.body, reply.retryAfter);

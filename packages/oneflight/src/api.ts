@@ -87,6 +87,19 @@ export interface CommonOptions {
   wasm?: string | URL | Response | Promise<Response> | BufferSource | WebAssembly.Module;
   /** Used for everything instead of `globalThis.fetch`, e.g. one that adds tracing. */
   fetch?: typeof fetch;
+  /**
+   * `sharedWorker()` of `oneflight/worker`: the refresh request runs in a shared worker that outlives a reload of the only
+   * tab, where the browser has that (Chromium). For `storage: 'local'`, and not for a `refresh` of your own.
+   */
+  worker?: RefreshWorker;
+}
+
+/** Sends refreshes in place of the page. See `oneflight/worker`. */
+export interface RefreshWorker {
+  /** As the global one. */
+  readonly fetch: typeof fetch;
+  /** What the last answer held is stored: it may be forgotten. */
+  kept(): void;
 }
 
 /** OAuth 2: `grant_type=refresh_token` as a form (RFC 6749 §6), as a public client. */

@@ -82,7 +82,10 @@ export class Glue {
 
   save(slot: number, expected: string | undefined, record: string): void {
     void this.#bounded(() => this.store.swap(expected ?? null, record)).then(
-      (tag) => this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? undefined)),
+      (tag) => {
+        if (tag !== null) this.options.worker?.kept();
+        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? undefined));
+      },
       (error: unknown) => {
         this.#cause = error;
         this.call((engine, wall, mono) => engine.saved(wall, mono, slot, true));
@@ -96,10 +99,10 @@ export class Glue {
 
   async #exchange(slot: number, refreshToken: string | undefined): Promise<void> {
     const offline = typeof navigator !== 'undefined' && navigator.onLine === false;
-    const { fetch, endpoint, requestDeadline } = this.options;
+    const { fetch, worker, endpoint, requestDeadline } = this.options;
     const departure = watchDeparture();
     try {
-      const reply = await within(requestDeadline, (signal) => endpoint.refresh(fetch, { refreshToken, signal }));
+      const reply = await within(requestDeadline, (signal) => endpoint.refresh(worker?.fetch ?? fetch, { refreshToken, signal }));
       this.call((engine, wall, mono) => {
         reply.members.forEach((member, index) => engine.member(index, ...partsOf(member)));
         engine.replied(wall, mono, slot, reply.status, reply.body, reply.retryAfter);

@@ -1,5 +1,5 @@
 /** Checks what `createSession` is given, so that a mistake is told at once and in words. */
-import type { OneflightError, RecordStore, SessionOptions } from './api.js';
+import type { OneflightError, RecordStore, RefreshWorker, SessionOptions } from './api.js';
 import { failure } from './errors.js';
 import type { Endpoint } from './endpoint.js';
 import { functionEndpoint, jsonEndpoint, oauthEndpoint } from './endpoint.js';
@@ -19,6 +19,7 @@ export interface Checked {
   spare: boolean;
   endpoint: Endpoint;
   fetch: typeof fetch;
+  worker: RefreshWorker | undefined;
   wasm: unknown;
 }
 
@@ -124,6 +125,9 @@ export function check(options: SessionOptions): Checked {
   if (!PROFILES.includes(profile)) throw wrong("profile must be 'unknown', 'strict', 'grace' or 'static'");
   const onFailure = options.onFailure ?? 'error';
   if (onFailure !== 'error' && onFailure !== 'response') throw wrong("onFailure must be 'error' or 'response'");
+  if (options.worker && (storage !== 'local' || 'refresh' in options)) {
+    throw wrong("worker needs storage: 'local', and a tokenEndpoint or refreshUrl");
+  }
   const send = options.fetch;
   return {
     origins: originsOf(options.origins),
@@ -138,6 +142,7 @@ export function check(options: SessionOptions): Checked {
     endpoint: endpointOf(options),
     // Looked up late: tools that trace replace the global one.
     fetch: send ? (input, init) => send(input, init) : (input, init) => globalThis.fetch(input, init),
+    worker: options.worker || undefined,
     wasm: options.wasm,
   };
 }

@@ -3,6 +3,8 @@ const query = new URLSearchParams(location.search);
 const client = query.get("client");
 const { createSession, whyNotReplayed } = await import(client === "oneflight" ? "/oneflight/index.js" : `/${client}.mjs`);
 
+const { sharedWorker } = client === "oneflight" ? await import("/oneflight/worker.js") : {};
+
 /** Lets the clocks of this page jump, by milliseconds: the wall clock, as after suspend, and also the monotonic one. */
 window.jump = (wall, mono = 0) => {
   jumped.wall += wall;
@@ -24,7 +26,10 @@ window.createSession = createSession;
 window.begin = (options, name = "session") => {
   // Streams need HTTP/2, which the test server does not speak: they are read to their end below the session.
   const buffered = async (url, init) => fetch(url, { ...init, body: init.body && (await new Response(init.body).text()) });
-  const session = createSession(options.fetch === "buffered" ? { ...options, fetch: buffered } : options);
+  const made = { ...options };
+  if (options.fetch === "buffered") made.fetch = buffered;
+  if (options.worker) window.worker = made.worker = sharedWorker(options.worker === true ? {} : { url: options.worker });
+  const session = createSession(made);
   for (const type of EVENTS)
     session.addEventListener(type, ({ detail }) => happened.push({ type, ...detail, error: detail?.error?.code }));
   window[name] = session;
