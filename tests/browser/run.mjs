@@ -1,4 +1,4 @@
-// Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
+// Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox|webkit] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
 //
 // `--reloads N` sets how often the tests of reloads in mid-refresh reload. `--list` prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test
 // has the browser to itself. `--full`: all tests run all rounds. Prints the lines of Rust's test runner, so that one reader
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { bounded } from "./harness/bounded.mjs";
 import { launchChromium, launchFirefox } from "./harness/browsers.mjs";
 import { tests } from "./harness/registry.mjs";
+import { WebKit } from "./harness/webkit.mjs";
 import { World } from "./harness/world.mjs";
 
 /** How long one round of one test may take, in milliseconds. */
@@ -41,7 +42,11 @@ const settings = {
   reloads: Number(values.reloads),
 };
 const rounds = Number(values.rounds);
-const launchers = { chromium: () => launchChromium(settings.chromium), firefox: () => launchFirefox(settings.firefox) };
+const launchers = {
+  chromium: () => launchChromium(settings.chromium),
+  firefox: () => launchFirefox(settings.firefox),
+  webkit: () => WebKit.launch(process.env.ONEFLIGHT_WEBKIT),
+};
 
 const files = (await readdir(join(here, "scenarios"), { recursive: true })).filter((name) => name.endsWith(".mjs"));
 for (const file of files.sort().filter((name) => name.includes(values.file))) await import(`./scenarios/${file}`);
