@@ -1,6 +1,7 @@
 //! The npm package in real browsers: `tests/browser`.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -15,18 +16,27 @@ const ROUNDS: &str = "3";
 
 /// `cargo xtask browser`: set-up, and the browser tests alone; `args` are those of `tests/browser/run.mjs`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let environment = prepare()?;
+    shown(command(&environment)?.args(handed_on(args)))
+}
+
+/// Installs and builds what they need.
+pub(crate) fn prepare() -> Result<Environment, Failure> {
     let environment = setup::run()?;
     npm::build()?;
     say("building the command `oneflight`");
     shown(cargo().args(["build", "--package", "oneflight-cli"]))?;
-    shown(
-        program("node")
-            .arg("tests/browser/run.mjs")
-            .arg("--binary")
-            .arg(binary()?)
-            .args(handed_on(args))
-            .envs(environment),
-    )
+    Ok(environment)
+}
+
+/// What runs them, when all is built.
+pub(crate) fn command(environment: &Environment) -> Result<Command, Failure> {
+    let mut command = program("node");
+    command
+        .args(["tests/browser/run.mjs", "--binary"])
+        .arg(binary()?)
+        .envs(environment.iter().cloned());
+    Ok(command)
 }
 
 /// All of them, after `cargo test` has built the command; `each` is given every line, in the words of Rust's test runner.
@@ -35,13 +45,7 @@ pub(crate) fn all(environment: &Environment, each: impl FnMut(&str)) -> Result<b
     say(format!(
         "the browser tests: {ROUNDS} rounds in Chromium and in Firefox, side by side"
     ));
-    watched(
-        program("node")
-            .args(["tests/browser/run.mjs", "--rounds", ROUNDS, "--binary"])
-            .arg(binary()?)
-            .envs(environment.iter().cloned()),
-        each,
-    )
+    watched(command(environment)?.args(["--rounds", ROUNDS]), each)
 }
 
 /// The command `oneflight`, where cargo puts it.

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::run::{asked, cargo, root, say, shown, silent};
 use crate::soak::{self, Soak};
-use crate::{bench, example, tools};
+use crate::{bench, example, pages, tools};
 
 /// The crates that others build with features of their choice.
 const LIBRARIES: [&str; 5] = [
@@ -15,7 +15,9 @@ const LIBRARIES: [&str; 5] = [
     "oneflight-web",
 ];
 
-const PARTS: [&str; 7] = ["model", "powerset", "deny", "fuzz", "bench", "soak", "examples"];
+const PARTS: [&str; 8] = [
+    "model", "powerset", "deny", "fuzz", "bench", "soak", "examples", "webkit",
+];
 
 /// How long each fuzz target runs unless told otherwise.
 const FUZZ_SECS: u32 = 60;
@@ -41,6 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "fuzz" => fuzz(plan.fuzz_secs),
             "bench" => bench::run(&["--test".to_owned()]),
             "examples" => example::deep(),
+            "webkit" => pages::webkit(),
             _ => soak::rounds(&plan.soak),
         };
         match outcome {

@@ -11,6 +11,7 @@ mod example;
 mod failure;
 mod npm;
 mod options;
+mod pages;
 mod run;
 mod scan;
 mod setup;
@@ -40,9 +41,13 @@ Usage: cargo xtask WORD [OPTIONS]
                     --only TEXT
   soak [--rounds N] [--requests N]
                     every scenario of the demo, over and over (20 rounds, 200 requests)
+  soak --pages TIMES [--rounds N]
+                    every scenario in browsers, 20 rounds each, TIMES times over, and a
+                    smoke test in WebKitGTK (installs webkit2gtk-driver and xvfb)
   deep [PART...] [--model-depth N] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
                     what is too slow for every change. PART is any of
-                    model, powerset, deny, fuzz, bench, soak, examples; without one, all of them
+                    model, powerset, deny, fuzz, bench, soak, examples, webkit; without
+                    one, all of them
   help              this text
 ";
 

@@ -1,9 +1,11 @@
-//! `cargo xtask soak`: every scenario of the demo over real sockets, over and over.
+//! `cargo xtask soak`: every scenario of the demo over real sockets, over and over; or those of
+//! pages.
 
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::pages::{self, Pages};
 use crate::run::{cargo, say, shown};
 
 /// What one round fires: each scenario with our client, and a storm with the clients that must lose it,
@@ -36,15 +38,23 @@ impl Default for Soak {
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut soak = Soak::default();
+    let mut pages = None;
     let mut options = Options::new("soak", args);
     while let Some(arg) = options.next() {
         match arg {
             "--rounds" => soak.rounds = options.number(arg)?,
+            "--pages" => pages = Some(options.number(arg)?),
             "--requests" => soak.requests = options.number(arg)?,
             other => return Err(options.unknown(other)),
         }
     }
-    rounds(&soak)
+    match pages {
+        Some(times) => pages::soak(&Pages {
+            times,
+            rounds: soak.rounds,
+        }),
+        None => rounds(&soak),
+    }
 }
 
 /// Runs all rounds and prints what they came to. Fails if any scenario ended otherwise than it should.
