@@ -12,6 +12,7 @@ mod failure;
 mod npm;
 mod options;
 mod pages;
+mod packages;
 mod run;
 mod scan;
 mod setup;

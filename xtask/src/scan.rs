@@ -13,8 +13,14 @@ const SOURCES: [&str; 4] = ["crates", "apps", "tests", "xtask"];
 /// Folders that hold what others wrote or what was built.
 const LEFT_OUT: [&str; 2] = ["target", "node_modules"];
 
-/// Where the tests of the npm package in real browsers stand.
-const BROWSER_SCENARIOS: &str = "tests/browser/scenarios";
+/// Where tests in JavaScript and TypeScript stand: in real browsers, and of the npm packages.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("tests/browser/scenarios", "mjs"),
+    ("tests/browser/examples", "mjs"),
+    ("tests/npm", "mjs"),
+    ("packages/oneflight/test", "mjs"),
+    ("packages/angular/test/src", "ts"),
+];
 
 /// A test function and where it stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,15 +37,17 @@ pub(crate) fn tests_below(root: &Path) -> Result<Vec<Found>, Failure> {
             .map_err(|error| Failure::new(format!("reading the sources: {error}")))?;
     }
     files.sort();
-    files_with("mjs", &root.join(BROWSER_SCENARIOS), &mut files)
-        .map_err(|error| Failure::new(format!("reading {BROWSER_SCENARIOS}: {error}")))?;
+    for (folder, extension) in SCRIPTS {
+        files_with(extension, &root.join(folder), &mut files)
+            .map_err(|error| Failure::new(format!("reading {folder}: {error}")))?;
+    }
     let mut found = Vec::new();
     for file in files {
         let source = fs::read_to_string(&file)
             .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         let names = match file.extension() {
-            Some(ext) if ext == "mjs" => Ok(browser_tests_in(&source)),
-            _ => tests_in(&source),
+            Some(extension) if extension == "rs" => tests_in(&source),
+            _ => Ok(script_tests_in(&source)),
         };
         let names = names.map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         let file = file.strip_prefix(root).unwrap_or(&file).to_owned();
@@ -58,11 +66,18 @@ pub(crate) fn tests_in(source: &str) -> Result<Vec<String>, proc_macro2::LexErro
     Ok(names)
 }
 
-/// The names in `test("s1_one_post", …`, each at the start of a line.
-fn browser_tests_in(source: &str) -> Vec<String> {
+/// The names in `test("s1_one_post", …`, with whichever quotes, each at the start of a line.
+fn script_tests_in(source: &str) -> Vec<String> {
     source
         .lines()
-        .filter_map(|line| line.strip_prefix("test(\"")?.split_once('"'))
+        .filter_map(|line| {
+            let quoted = line.strip_prefix("test(")?;
+            let quote = quoted
+                .chars()
+                .next()
+                .filter(|quote| matches!(quote, '"' | '\''))?;
+            quoted[1..].split_once(quote)
+        })
         .map(|(name, _)| name.to_owned())
         .collect()
 }
@@ -144,7 +159,7 @@ fn attribute_name(tokens: TokenStream) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{browser_tests_in, tests_in};
+    use super::{script_tests_in, tests_in};
 
     fn names(source: &str) -> Vec<String> {
         tests_in(source).unwrap()
@@ -153,7 +168,7 @@ mod tests {
     #[test]
     fn tests_in_the_browser_are_found_where_a_line_begins_with_them() {
         let source = "test(\"b2_one_post\", async (world) => {\n  test(\"no\")\n// test(\"no\", x)\ntest(\"b3_x\", y);";
-        assert_eq!(browser_tests_in(source), ["b2_one_post", "b3_x"]);
+        assert_eq!(script_tests_in(source), ["b2_one_post", "b3_x"]);
     }
 
     #[test]

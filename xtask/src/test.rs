@@ -8,6 +8,7 @@ use crate::example;
 use crate::failure::Failure;
 use crate::npm::{glue, size};
 use crate::options::handed_on;
+use crate::packages;
 use crate::run::{cargo, say, watched};
 use crate::setup;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     let glue = glue::check();
     // A filter is meant for Rust's tests; `cargo xtask browser` has its own.
+    let packages = !chosen.is_empty() || packages::all(|line| seen.line(line))?;
     let browsers = !chosen.is_empty() || browser::all(&environment, |line| seen.line(line))?;
     let examples = !chosen.is_empty() || example::quick(&environment, |line| seen.line(line))?;
     let weight = if chosen.is_empty() { size::check() } else { Ok(()) };
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         say("only some tests were asked for: the check of the behaviours is left out");
         Ok(())
     };
-    if succeeded && browsers && examples {
+    if succeeded && packages && browsers && examples {
         checked.and(glue).and(weight)
     } else {
         Err(Failure::new("some tests failed; they are named above"))

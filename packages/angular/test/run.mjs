@@ -27,8 +27,9 @@ async function test(version, built) {
   const files = (await readdir(out)).filter((file) => file.endsWith('.test.js')).map((file) => join(out, file));
   for (const mode of MODES) {
     console.log(`@oneflight/angular with Angular ${version}, ${mode}`);
-    const env = { ...process.env, ONEFLIGHT_ANGULAR_MODE: mode };
-    await run(nodeOf(version, folder), ['--test', '--test-reporter=spec', ...files], { env });
+    const env = { ...process.env, ONEFLIGHT_ANGULAR_MODE: mode, ONEFLIGHT_TESTS: `angular-${version}-${mode}` };
+    const reporter = process.env.ONEFLIGHT_TEST_REPORTER ?? 'spec';
+    await run(nodeOf(version, folder), ['--test', `--test-reporter=${reporter}`, ...files], { env });
   }
 }
 

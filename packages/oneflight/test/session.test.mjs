@@ -62,7 +62,7 @@ const signedIn = async (options, tokens) => {
   return session;
 };
 
-test('s1 fifty parallel refusals make one refresh, and all succeed', async () => {
+test('s1_fifty_parallel_refusals_make_one_refresh_and_all_succeed', async () => {
   const session = await signedIn();
   valid = 'access-0';
   const stale = await session.authorization();
@@ -87,7 +87,7 @@ test('s1 fifty parallel refusals make one refresh, and all succeed', async () =>
   await session.close();
 });
 
-test('s4 fifty requests with an expired token wait for one refresh and are sent once', async () => {
+test('s4_fifty_requests_with_an_expired_token_wait_for_one_refresh_and_are_sent_once', async () => {
   let now = Date.now();
   const clock = Date.now;
   Date.now = () => now;
@@ -104,7 +104,7 @@ test('s4 fifty requests with an expired token wait for one refresh and are sent 
   }
 });
 
-test('b7 bodies are replayed, but for streams, which are handed back and marked', async () => {
+test('b7_bodies_are_replayed_but_for_streams_which_are_handed_back_and_marked', async () => {
   const session = await signedIn();
   valid = 'access-9';
   answer = () => [200, { accessToken: 'access-9', refreshToken: 'r', expiresIn: 900 }];
@@ -124,7 +124,7 @@ test('b7 bodies are replayed, but for streams, which are handed back and marked'
   await again.close();
 });
 
-test('o1 other origins and requests with credentials of their own are left alone', async () => {
+test('o1_other_origins_and_requests_with_credentials_of_their_own_are_left_alone', async () => {
   const session = await signedIn();
   assert.equal(session.allows(`${origin}/x`), true);
   assert.equal(session.allows(`${origin}.evil.example/`), false);
@@ -134,7 +134,7 @@ test('o1 other origins and requests with credentials of their own are left alone
   await session.close();
 });
 
-test('f10 a refresh that is refused ends the session, once, with a typed error', async () => {
+test('f10_a_refresh_that_is_refused_ends_the_session_once_with_a_typed_error', async () => {
   const session = await signedIn();
   const reasons = [];
   session.addEventListener('signout', ({ detail }) => reasons.push(detail.reason));
@@ -152,7 +152,7 @@ test('f10 a refresh that is refused ends the session, once, with a typed error',
   await session.close();
 });
 
-test('l6 never signed in and signed out are told apart, before anything is sent', async () => {
+test('l6_never_signed_in_and_signed_out_are_told_apart_before_anything_is_sent', async () => {
   const session = fresh();
   await assert.rejects(session.token(), { code: 'not-signed-in' });
   await session.signIn({ accessToken: 'access-0', refreshToken: 'refresh-0' });
@@ -163,7 +163,7 @@ test('l6 never signed in and signed out are told apart, before anything is sent'
   await assert.rejects(session.fetch(`${origin}/api`), { code: 'closed' });
 });
 
-test('s5 giving up a wait leaves the refresh alone', async () => {
+test('s5_giving_up_a_wait_leaves_the_refresh_alone', async () => {
   const session = await signedIn({ refreshUrl: undefined }).catch((error) => error);
   assert.equal(session.code, 'invalid-option');
   let release;
@@ -193,7 +193,7 @@ test('s5 giving up a wait leaves the refresh alone', async () => {
   await own.close();
 });
 
-test('f1 a refresh function says that the grant is dead by RefreshRejected', async () => {
+test('f1_a_refresh_function_says_that_the_grant_is_dead_by_RefreshRejected', async () => {
   const session = createSession({
     origins: [origin],
     wasm,
@@ -205,12 +205,12 @@ test('f1 a refresh function says that the grant is dead by RefreshRejected', asy
   await session.close();
 });
 
-test('on a server everything rejects, and nothing breaks', async () => {
+test('on_a_server_everything_rejects_and_nothing_breaks', async () => {
   assert.equal(onServer.status, 'unknown');
   await assert.rejects(onServer.token(), { code: 'no-browser' });
 });
 
-test('wrong options are told at once', () => {
+test('wrong_options_are_told_at_once', () => {
   const base = { origins: ['https://api.example'], refreshUrl: 'https://api.example/refresh' };
   const wrong = [
     { ...base, origins: [] },
