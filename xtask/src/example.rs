@@ -197,6 +197,7 @@ fn rust_page() -> Result<Site, Failure> {
         folder: root().join("tests/rust-page/site"),
         mounts: vec![
             ("/rust/", folder),
+            ("/js/", root().join("crates/oneflight-web/js")),
             ("/oneflight/", root().join("packages/oneflight/dist")),
         ],
     })

@@ -1514,9 +1514,108 @@ function createSession(options) {
   return hasPage() ? new PageSession(options) : noPage();
 }
 
+// src/worker.ts
+var START = 2e3;
+var Courier = class {
+  state = "unused";
+  #url;
+  #waiting = /* @__PURE__ */ new Map();
+  #port;
+  #last = 0;
+  /** The answer that was handed out and is not stored yet. */
+  #unkept;
+  constructor(url) {
+    this.#url = url;
+  }
+  fetch = async (input, init = {}) => {
+    const port = await (this.#port ??= this.#start());
+    const { signal, ...rest } = init;
+    if (!port) return globalThis.fetch(input, init);
+    signal?.throwIfAborted();
+    const id = ++this.#last;
+    const say = (message) => port.postMessage(message);
+    const answer = await new Promise((resolve, reject) => {
+      this.#waiting.set(id, ({ answer: answer2 }) => answer2 ? resolve(answer2) : reject(new TypeError("The refresh failed in the worker.")));
+      signal?.addEventListener("abort", () => {
+        say({ drop: id });
+        this.#waiting.delete(id);
+        reject(signal.reason);
+      });
+      say({ id, url: String(input), init: rest });
+    });
+    this.#unkept = id;
+    const { status, headers, text } = answer;
+    return new Response(text || null, { status, headers });
+  };
+  kept() {
+    const id = this.#unkept;
+    this.#unkept = void 0;
+    if (id !== void 0) void this.#port?.then((port) => port?.postMessage({ kept: id }));
+  }
+  async #start() {
+    if (typeof SharedWorker === "undefined") {
+      this.state = "unsupported";
+      return void 0;
+    }
+    let outlives = false;
+    const options = {
+      type: "module",
+      name: "oneflight",
+      // Only a browser that knows it reads it.
+      get extendedLifetime() {
+        outlives = true;
+        return true;
+      }
+    };
+    try {
+      const worker = this.#url ? new SharedWorker(this.#url, options) : new SharedWorker(new URL("./shared-worker.js", location.href), options);
+      if (!outlives) {
+        worker.port.close();
+        this.state = "unsupported";
+        return void 0;
+      }
+      const started = await new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(false), START);
+        worker.onerror = () => resolve(false);
+        worker.port.onmessage = () => {
+          clearTimeout(timer);
+          resolve(true);
+        };
+      });
+      if (started) {
+        worker.port.onmessage = ({ data }) => {
+          this.#waiting.get(data.id)?.(data);
+          this.#waiting.delete(data.id);
+        };
+        this.state = "running";
+        return worker.port;
+      }
+    } catch {
+    }
+    this.state = "failed";
+    return void 0;
+  }
+};
+function sharedWorker(options = {}) {
+  return new Courier(options.url);
+}
+
 // embedded/index.ts
-function open2(module2, options) {
+var workers = /* @__PURE__ */ new WeakMap();
+function open2(module2, options, script) {
   embed(module2);
+  if (script !== void 0) {
+    const worker = sharedWorker({ url: script });
+    const session = create({ ...options, worker });
+    workers.set(session, worker);
+    return session;
+  }
+  return create(options);
+}
+function workerState(session) {
+  return workers.get(session)?.state;
+}
+function create(options) {
   if (!("refresh" in options)) return createSession(options);
   const own = options.refresh;
   const refresh = async (input) => {
@@ -1559,5 +1658,6 @@ export {
   open2 as open,
   send,
   watch,
-  whyNotReplayed
+  whyNotReplayed,
+  workerState
 };

@@ -3,6 +3,7 @@ import type { FunctionOptions, OneflightRequestInit, RefreshInput, Session, Sess
 import { isOneflightError, RefreshRejected } from '../src/errors.js';
 import { whyNotReplayed } from '../src/fetch.js';
 import { createSession } from '../src/session.js';
+import { sharedWorker } from '../src/worker.js';
 import { embed, type Module } from './engine.js';
 
 export { whyNotReplayed };
@@ -10,8 +11,28 @@ export { whyNotReplayed };
 /** A refresh in Rust: nothing stands for a rejection. */
 type Refresh = (input: RefreshInput) => Promise<Tokens | undefined>;
 
-export function open(module: Module, options: SessionOptions | (Omit<FunctionOptions, 'refresh'> & { refresh: Refresh })): Session {
+type Options = SessionOptions | (Omit<FunctionOptions, 'refresh'> & { refresh: Refresh });
+
+const workers = new WeakMap<Session, ReturnType<typeof sharedWorker>>();
+
+/** `script`: where the shared worker's is, if there is to be one. */
+export function open(module: Module, options: Options, script: string | undefined): Session {
   embed(module);
+  if (script !== undefined) {
+    const worker = sharedWorker({ url: script });
+    const session = create({ ...options, worker });
+    workers.set(session, worker);
+    return session;
+  }
+  return create(options);
+}
+
+/** Where refreshes run, if there was to be a shared worker. */
+export function workerState(session: Session): string | undefined {
+  return workers.get(session)?.state;
+}
+
+function create(options: Options): Session {
   if (!('refresh' in options)) return createSession(options);
   const own = options.refresh;
   const refresh = async (input: RefreshInput): Promise<Tokens> => {

@@ -38,6 +38,7 @@ async function serve() {
 /** What a test is given. */
 class Shown {
   constructor(context, { page, control }) {
+    this.kind = kind;
     this.context = context;
     this.url = page;
     this.control = control;

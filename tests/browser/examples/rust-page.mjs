@@ -218,6 +218,32 @@ export const tests = {
     same(await page.evaluate(() => rust.post("a body", false)), "401 NotRenewed", "the answer");
   },
 
+  async b12_p2_a_refresh_of_rust_in_a_shared_worker_outlives_a_reload_where_the_browser_has_that(example) {
+    const page = await open(example, oauth);
+    const begin = () => page.evaluate(() => void beginWithWorker("/js/shared-worker.js"));
+    await begin();
+    await signIn(example, page);
+    await expire(example);
+    same(await storm(page, 5), '{"200": 5}', "the outcomes");
+    const state = await page.evaluate(() => rust.worker_state());
+    // Firefox ends a shared worker with its last page: a reload there may end the session.
+    same(state, example.kind === "chromium" ? "Running" : "Unsupported", "where refreshes run");
+    if (state !== "Running") return;
+    await expire(example);
+    const seen = await during(example, async () => {
+      const before = await example.counters();
+      const { id } = await example.order("POST", "gates", { point: "refresh", stage: "answer" });
+      await page.evaluate(() => void rust.storm(1));
+      await saw(example, "the rotation", (now) => now.rotations > before.rotations);
+      await page.reload();
+      await page.waitForFunction(() => window.ready);
+      await example.order("DELETE", `gates/${id}`);
+      await begin();
+      same(await storm(page, 5), '{"200": 5}', "the next page's outcomes");
+    });
+    same([seen.posts, seen.reused], [1, 0], "the number of refreshes, and of reuses");
+  },
+
   async b5_a_subscription_may_end_itself_from_within(example) {
     const page = await open(example, oauth);
     const waits = page.evaluate(() => rust.signed_in());

@@ -44,6 +44,16 @@ impl Page {
         }))
     }
 
+    /// One whose refreshes are to run in a shared worker.
+    pub fn with_worker(script: String) -> Result<Self, JsError> {
+        Self::of(Session::builder(Endpoint::oauth("/oauth/token", "app")).shared_worker(script))
+    }
+
+    /// Where they run.
+    pub fn worker_state(&self) -> String {
+        format!("{:?}", self.session.worker_state())
+    }
+
     /// One that refreshes by a function of its own.
     pub fn own() -> Result<Self, JsError> {
         let endpoint = Endpoint::function(async |input| refresh(&input).await)

@@ -11,41 +11,46 @@ use crate::run::{program, root, say, silent};
 use crate::setup;
 
 /// Where the crate `oneflight-web` looks for it.
-const FILE: &str = "crates/oneflight-web/js/glue.js";
+const FOLDER: &str = "crates/oneflight-web/js";
+const FILES: [&str; 2] = ["shared-worker.js", "glue.js"];
 
-/// Brings the file up to date. Says whether it was.
+/// Brings the files up to date. Says whether they were.
 pub(super) fn write() -> Result<bool, Failure> {
-    let new = made()?;
-    let file = root().join(FILE);
-    let text = fs::read(&new).map_err(|error| Failure::at(&new, &error))?;
-    if fs::read(&file).is_ok_and(|old| old == text) {
-        return Ok(true);
+    let made = made()?;
+    let mut fresh = true;
+    for name in FILES {
+        let (new, file) = (made.join(name), root().join(FOLDER).join(name));
+        let text = fs::read(&new).map_err(|error| Failure::at(&new, &error))?;
+        if fs::read(&file).is_ok_and(|old| old == text) {
+            continue;
+        }
+        say(format!("npm: {FOLDER}/{name} is new: it belongs into the commit"));
+        fs::write(&file, text).map_err(|error| Failure::at(&file, &error))?;
+        fresh = false;
     }
-    say(format!("npm: {FILE} is new: it belongs into the commit"));
-    fs::write(&file, text).map_err(|error| Failure::at(&file, &error))?;
-    Ok(false)
+    Ok(fresh)
 }
 
-/// Fails, after mending it, if the file in the repository is not what the package's sources make.
+/// Fails, after mending it, if the files in the repository are not what the package's sources make.
 pub(crate) fn check() -> Result<(), Failure> {
     setup::npm_packages(&oneflight()).map_err(Failure::new)?;
     if write()? {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "{FILE} was not what packages/oneflight makes; it is now, and belongs into the commit"
+        "{FOLDER} was not what packages/oneflight makes; it is now, and belongs into the commit"
     )))
 }
 
 fn made() -> Result<PathBuf, Failure> {
     let folder = oneflight();
-    let made = workplace().join("glue.js");
+    let made = workplace().join("embedded");
     let sources = [
         folder.join("src"),
         folder.join("embedded"),
         folder.join("package-lock.json"),
     ];
-    unless_made(&made, &sources, || {
+    unless_made(&made.join(FILES[1]), &sources, || {
         say("npm: the glue for Rust front ends");
         let node = || {
             let mut node = program("node");

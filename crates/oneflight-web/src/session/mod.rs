@@ -54,7 +54,9 @@ pub use options::{
 };
 pub use own::{FunctionEndpoint, Refresh, RefreshFailed};
 pub use tokens::{Stamp, Token, Tokens};
-pub use view::{Cause, EndReason, Event, NotReplayed, Sharing, Snapshot, Status, Subscription, Unkept};
+pub use view::{
+    Cause, EndReason, Event, NotReplayed, Sharing, Snapshot, Status, Subscription, Unkept, WorkerState,
+};
 
 use page::{Bearer, Kept, Page};
 
@@ -209,6 +211,12 @@ impl Session {
     #[must_use]
     pub fn status(&self) -> Status {
         self.snapshot().status
+    }
+
+    /// What came of asking for a [shared worker](Builder::shared_worker).
+    #[must_use]
+    pub fn worker_state(&self) -> WorkerState {
+        WorkerState::named(page::worker_state(&self.page).as_deref())
     }
 
     /// Waits until the store was read, so that the [status](Self::status) is known.

@@ -209,11 +209,13 @@ pub enum OnFailure {
 #[must_use]
 pub struct Builder {
     endpoint: Endpoint,
+    worker: Option<String>,
 }
 
 impl Builder {
     pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint }
+        let worker = None;
+        Self { endpoint, worker }
     }
 
     /// Origins that get the token: `"https://api.example.com"`, or `"self"` for the page's own. Compared as parsed.
@@ -292,6 +294,16 @@ impl Builder {
         self
     }
 
+    /// Lets the refresh request run in a shared worker that outlives a reload of the only tab, where the browser has that
+    /// (Chromium); elsewhere the page refreshes by itself, and [`worker_state`](Session::worker_state) says so. Default: none.
+    ///
+    /// `script` is where you serve `js/shared-worker.js` of this crate; it is `shared-worker.js` of the npm package. It must be of
+    /// the page's own origin. Wants [`Storage::Local`], and no [`function`](Endpoint::function) of your own.
+    pub fn shared_worker(mut self, script: impl Into<String>) -> Self {
+        self.worker = Some(script.into());
+        self
+    }
+
     /// Makes the session. Nothing is read or sent before it is used.
     ///
     /// # Errors
@@ -305,7 +317,7 @@ impl Builder {
         for (name, value) in self.endpoint.fields {
             put(&options, name, value);
         }
-        page::open(crate::shell::Module, &options)
+        page::open(crate::shell::Module, &options, self.worker.as_deref())
             .map(Session::new)
             .map_err(Error::from_js)
     }

@@ -12,7 +12,9 @@ extern "C" {
     pub(super) type Page;
 
     #[wasm_bindgen(catch)]
-    pub(super) fn open(module: Module, options: &Object) -> Result<Page, JsValue>;
+    pub(super) fn open(module: Module, options: &Object, script: Option<&str>) -> Result<Page, JsValue>;
+    #[wasm_bindgen(js_name = workerState)]
+    pub(super) fn worker_state(page: &Page) -> Option<String>;
     pub(super) fn send(page: &Page, input: &JsValue, signal: &AbortSignal, no_replay: bool) -> Promise;
     pub(super) fn watch(page: &Page, changed: &Closure<dyn Fn(View)>) -> Function;
     pub(super) fn listen(page: &Page, heard: &Closure<dyn Fn(String, Detail)>) -> Function;

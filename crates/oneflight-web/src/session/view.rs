@@ -150,6 +150,22 @@ pub enum NotReplayed {
     NotRenewed,
 }
 
+/// What came of asking for a [shared worker](super::Builder::shared_worker).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WorkerState {
+    /// Nobody asked for one.
+    None,
+    /// Nothing was refreshed yet.
+    Unused,
+    /// Refreshes run in it.
+    Running,
+    /// This browser ends a shared worker with its last page (all but Chromium): refreshes run in the page.
+    Unsupported,
+    /// It did not start: its script is missing, of another origin, or forbidden by a policy. Refreshes run in the page.
+    Failed,
+}
+
 /// Ends when dropped: what was subscribed to is no longer heard.
 #[must_use = "dropping it ends the subscription"]
 pub struct Subscription {
@@ -258,6 +274,18 @@ impl Event {
             "storerecovered" => Self::StoreRecovered,
             _ => return None,
         })
+    }
+}
+
+impl WorkerState {
+    pub(super) fn named(name: Option<&str>) -> Self {
+        match name {
+            None => Self::None,
+            Some("unused") => Self::Unused,
+            Some("running") => Self::Running,
+            Some("unsupported") => Self::Unsupported,
+            Some(_) => Self::Failed,
+        }
     }
 }
 
