@@ -72,19 +72,23 @@ class Courier implements RefreshWorker {
       return undefined;
     }
     let outlives = false;
-    const options = {
-      type: 'module',
-      name: 'oneflight',
-      // Only a browser that knows it reads it.
-      get extendedLifetime() {
-        outlives = true;
-        return true;
-      },
-    } as const;
     try {
+      // Only a browser that knows the option reads it. Bundlers want the options where they are used.
       const worker = this.#url
-        ? new SharedWorker(this.#url, options)
-        : new SharedWorker(new URL('./shared-worker.js', import.meta.url), options);
+        ? new SharedWorker(this.#url, {
+            type: 'module',
+            name: 'oneflight',
+            get extendedLifetime() {
+              return (outlives = true);
+            },
+          } as WorkerOptions)
+        : new SharedWorker(new URL('./shared-worker.js', import.meta.url), {
+            type: 'module',
+            name: 'oneflight',
+            get extendedLifetime() {
+              return (outlives = true);
+            },
+          } as WorkerOptions);
       if (!outlives) {
         worker.port.close();
         this.state = 'unsupported';
