@@ -149,7 +149,7 @@ test("b11_s14_a_stored_token_that_is_newer_but_expired_is_refreshed_and_given_to
   same(sent.map(({ credentials }) => credentials.sequence), [3, 3, 3], "the tokens that were sent");
   same((await server.refreshes()).map(({ token }) => token.sequence), [1, 2], "the tokens that were spent");
   await world.posts(2);
-});
+}, { once: ["firefox"] });
 
 test("b1_s13_news_of_another_tab_serves_who_still_waits_for_the_lock", async (world) => {
   await world.start();
@@ -174,4 +174,4 @@ test("b1_s13_news_of_another_tab_serves_who_still_waits_for_the_lock", async (wo
   same(await waiting, { 200: 5 }, "the outcome while somebody else has the lock");
   await between.run(() => letGo());
   await world.posts(1);
-});
+}, { once: ["firefox"] });

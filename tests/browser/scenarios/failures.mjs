@@ -17,7 +17,7 @@ test("b1_f5_f7_a_lost_answer_without_a_grace_window_signs_every_tab_out_once_and
     same(await ends(tab), ["replay-detected"], "a tab's sign-outs");
   }
   await world.posts(2, { reuse_detected: 1 });
-});
+}, { once: ["firefox"] });
 
 test("b1_f5_a_lost_answer_with_a_grace_window_is_not_noticed_in_any_tab", async (world) => {
   await world.start();
@@ -29,7 +29,7 @@ test("b1_f5_a_lost_answer_with_a_grace_window_is_not_noticed_in_any_tab", async 
   for (const outcome of await storm(world, tabs, 5)) same(outcome, { 200: 5 }, "a tab's outcome");
   for (const tab of tabs) same(await ends(tab), [], "a tab's sign-outs");
   await world.posts(2);
-});
+}, { once: ["firefox"] });
 
 test("b1_f5_the_strict_profile_does_not_present_a_token_again_while_there_is_something_to_lose", async (world) => {
   await world.start();
@@ -40,7 +40,7 @@ test("b1_f5_the_strict_profile_does_not_present_a_token_again_while_there_is_som
   for (const outcome of await storm(world, tabs, 3)) same((outcome.ambiguous ?? 0) + (outcome.transient ?? 0), 3, JSON.stringify(outcome));
   for (const tab of tabs) same(await tab.status(), "signed-in", "a tab's status");
   await world.posts(1);
-});
+}, { once: ["firefox"] });
 
 test("a_browser_sends_a_refresh_again_by_itself_when_a_connection_breaks_that_was_used_before", async (world) => {
   const one = await Case.of(world, { options: { profile: "strict" } });
@@ -116,7 +116,7 @@ test("b1_f4_f9_p16_an_outage_costs_one_post_per_step_in_all_tabs_and_passes", as
   for (const tab of tabs) await tab.jump(Math.max(...waits), Math.max(...waits));
   for (const outcome of await storm(world, tabs, 10)) same(outcome, { 200: 10 }, "a tab's outcome when it is over");
   await world.posts(2);
-});
+}, { once: ["firefox"] });
 
 test("b1_f6_a_refresh_that_hangs_is_ended_by_its_deadline", async (world) => {
   const one = await Case.refused(world, { options: { requestDeadline: 700, profile: "strict" } });

@@ -50,7 +50,7 @@ test("b9_p13_with_a_full_storage_no_refresh_is_sent_and_the_session_lives", asyn
   for (const tab of tabs) await tab.run(() => session.retryNow());
   for (const outcome of await storm(world, tabs, 5)) same(outcome, { 200: 5 }, "a tab's outcome when there is room");
   await world.posts(1);
-});
+}, { once: BOTH });
 
 /** Full when the answer comes: the new token lives on here, nobody else presents the spent one, and it is kept later. */
 test("b9_p7_p11_with_a_storage_full_at_the_answer_the_new_token_lives_on_and_is_kept_later", async (world) => {
@@ -95,7 +95,7 @@ test("b9_l9_l11_p7_signing_in_and_out_with_a_full_storage_says_that_it_was_not_k
   await tab.run(() => session.retryNow());
   await tabs[1].until("signed-out");
   await world.posts(0);
-});
+}, { once: BOTH });
 
 test("b9_f12_a_dead_grant_is_not_believed_while_the_storage_cannot_be_read", async (world) => {
   await world.start();
@@ -128,7 +128,7 @@ test("b9_f12_a_dead_grant_is_not_believed_while_the_storage_cannot_be_read", asy
   // The refused token is remembered, and not sent a second time.
   const { refresh_posts } = await server.counters();
   check(refresh_posts === 1, `${refresh_posts} POSTs`);
-});
+}, { once: BOTH });
 
 /** Empties what the origin keeps, as a user does who clears the site's data, while a refresh is under way. */
 test("b9_l1_storage_that_is_cleared_during_a_refresh_ends_the_session_and_nothing_is_left_over", async (world) => {

@@ -1,6 +1,6 @@
 // A reload while the refresh is under way, with strict rotation: what is lost, and what a shared worker saves.
 import { Case } from "../harness/case.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 /** Reloads of the only tab, each after the server has rotated and before it answers; gives how many ended the session. */
 async function reloads(world, count, worker) {
@@ -98,7 +98,7 @@ test("f6_f1_a_refresh_in_a_shared_worker_ends_at_the_deadline_and_tells_failures
   same(await ask({ kind: "oauth_error", code: "invalid_client" }), "configuration", "the outcome of a wrong client");
   same(await ask({ kind: "oauth_error", code: "invalid_grant" }), "signed-out", "the outcome of a dead grant");
   same(await ask({ kind: "status", status: 302, headers: { location: "https://example.com/" } }), "transient", "the outcome of a portal");
-});
+}, { once: BOTH });
 
 test("a_shared_worker_that_cannot_start_is_said_and_done_without", async (world) => {
   const one = await Case.of(world, { options: { worker: "/nothing-here.js" } });
@@ -106,4 +106,4 @@ test("a_shared_worker_that_cannot_start_is_said_and_done_without", async (world)
   same((await one.send()).status, 200, "the outcome");
   same(await one.tab.run(() => worker.state), world.kind === "chromium" ? "failed" : "unsupported", "what the worker says");
   await one.posts(1);
-});
+}, { once: BOTH });

@@ -16,7 +16,7 @@ test("b5_l5_sign_in_and_sign_out_show_in_every_tab", async (world) => {
   await Promise.all(tabs.map((tab) => tab.until("signed-in")));
   for (const tab of tabs) same(await tab.storm(`${world.api}/api/items`, 1), { 200: 1 }, "a tab's outcome");
   await world.posts(0);
-});
+}, { once: ["firefox"] });
 
 /** Every message of other tabs is lost in this context's next pages. */
 const deaf = () => {

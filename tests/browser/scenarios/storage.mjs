@@ -82,7 +82,7 @@ test("b1_memory_is_the_pages_own_and_session_outlives_a_reload", async (world) =
     await tab.run(() => ready.then(() => session.ready));
     same(await tab.status(), after, `the status after a reload, with ${storage}`);
   }
-});
+}, { once: BOTH });
 
 test("b1_a_copied_tab_does_not_share_the_refresh_token", async (world) => {
   await world.start();

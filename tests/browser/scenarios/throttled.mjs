@@ -1,6 +1,6 @@
 // Tabs in the background, whose timers are throttled, and what falls due meanwhile.
 import { plainChromium } from "../harness/browsers.mjs";
-import { check, same, test } from "../harness/registry.mjs";
+import { BOTH, check, same, test } from "../harness/registry.mjs";
 
 const HOURS = 3_600_000;
 
@@ -73,7 +73,7 @@ test("b6_t5_a_hidden_tab_keeps_nothing_fresh_until_it_is_seen", async (world) =>
   await tab.page.bringToFront();
   await tab.newer(generation);
   await world.posts(1);
-}, { browsers: ["chromium"] });
+}, { browsers: ["chromium"], once: BOTH });
 
 test("b6_t4_tabs_that_wake_together_after_a_jump_of_the_clock_renew_once", async (world) => {
   await world.start();
