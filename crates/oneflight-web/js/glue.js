@@ -1558,17 +1558,20 @@ var Courier = class {
       return void 0;
     }
     let outlives = false;
-    const options = {
-      type: "module",
-      name: "oneflight",
-      // Only a browser that knows it reads it.
-      get extendedLifetime() {
-        outlives = true;
-        return true;
-      }
-    };
     try {
-      const worker = this.#url ? new SharedWorker(this.#url, options) : new SharedWorker(new URL("./shared-worker.js", location.href), options);
+      const worker = this.#url ? new SharedWorker(this.#url, {
+        type: "module",
+        name: "oneflight",
+        get extendedLifetime() {
+          return outlives = true;
+        }
+      }) : new SharedWorker(new URL("./shared-worker.js", location.href), {
+        type: "module",
+        name: "oneflight",
+        get extendedLifetime() {
+          return outlives = true;
+        }
+      });
       if (!outlives) {
         worker.port.close();
         this.state = "unsupported";
