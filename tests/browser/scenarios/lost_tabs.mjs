@@ -26,6 +26,11 @@ async function leaderGone(world, leave) {
 
 test("b4_a_leading_tab_that_is_closed_does_not_stop_the_others", (world) => leaderGone(world, (page) => page.close()));
 test("b4_a_leading_tab_that_is_reloaded_does_not_stop_the_others", (world) => leaderGone(world, (page) => page.reload()));
+test("b4_p2_a_leading_tab_that_crashes_does_not_stop_the_others", (world) => leaderGone(world, async (page) => {
+  const crashed = page.waitForEvent("crash");
+  page.goto("chrome://crash").catch(() => {});
+  await crashed;
+}), { browsers: ["chromium"] });
 
 async function leftDuringARefresh(world, slowMs) {
   await world.start();
