@@ -64,7 +64,7 @@ test('types_hold_where_node_resolves', async () => {
   await tool('typescript/bin/tsc', '--project', 'tsconfig.nodenext.json');
 });
 
-test('vite_builds_a_page_and_ships_the_wasm', async () => {
+test('vite_builds_a_page_and_ships_the_wasm_and_the_worker', async () => {
   await tool('vite/bin/vite.js', 'build', '--logLevel', 'warn');
   const assets = await readdir(join(project, 'dist/assets'));
   const wasm = assets.find((name) => name.endsWith('.wasm'));
@@ -75,6 +75,8 @@ test('vite_builds_a_page_and_ships_the_wasm', async () => {
     assets.filter((name) => name.endsWith('.js')).map((name) => readFile(join(project, 'dist/assets', name), 'utf8')),
   );
   assert.ok(scripts.some((script) => script.includes(wasm)), 'no script names the module');
+  const worker = assets.find((name) => /^shared-worker-.*\.js$/.test(name));
+  assert.ok(worker && scripts.some((script) => script.includes(worker)), `no script names the worker: ${assets.join(' ')}`);
 });
 
 test('esbuild_bundles_it_and_drops_it_where_it_is_not_used', async () => {

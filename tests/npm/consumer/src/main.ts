@@ -1,11 +1,14 @@
 import { createSession, isOneflightError, RefreshRejected, type Session, type Snapshot, whyNotReplayed } from 'oneflight';
+import { sharedWorker } from 'oneflight/worker';
 
+const worker = sharedWorker();
 const session: Session = createSession({
   tokenEndpoint: 'https://login.example.com/token',
   clientId: 'my-app',
   origins: ['https://api.example.com'],
   storage: 'local',
   renew: 'keep-fresh',
+  worker,
 });
 const own = createSession({
   refresh: async ({ refreshToken }) => {
@@ -17,7 +20,7 @@ const own = createSession({
 
 session.addEventListener('refreshed', ({ detail }) => {
   const generation: number = detail.generation;
-  console.log(generation, detail.here);
+  console.log(generation, detail.here, worker.state === 'running');
 });
 // @ts-expect-error There is no such event.
 session.addEventListener('refresh', () => undefined);
