@@ -1,14 +1,35 @@
-//! `cargo xtask bench`: the measurements, in their own workspace.
+//! `cargo xtask bench`: the measurements, in their own workspace; with `--pages` those in a browser.
 
+use crate::browser;
 use crate::failure::Failure;
 use crate::options::handed_on;
-use crate::run::{cargo, say, shown};
+use crate::run::{cargo, program, root, say, shown};
+use crate::setup;
+
+/// Where the libraries lie that a page could take instead.
+const PEERS: &str = "tests/browser/bench/peers";
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--pages") {
+        return pages(handed_on(rest));
+    }
     say("building the measurements in release mode, peers included (some minutes the first time)");
     shown(
         cargo()
             .args(["bench", "--manifest-path", "benches/Cargo.toml", "--"])
             .args(handed_on(args)),
+    )
+}
+
+/// The measurements in Chromium; `args` are those of `tests/browser/bench/run.mjs`.
+fn pages(args: &[String]) -> Result<(), Failure> {
+    let environment = browser::prepare()?;
+    setup::npm_packages(&root().join(PEERS)).map_err(Failure::new)?;
+    shown(
+        program("node")
+            .args(["tests/browser/bench/run.mjs", "--peers", PEERS, "--binary"])
+            .arg(browser::binary()?)
+            .args(args)
+            .envs(environment),
     )
 }
