@@ -6,11 +6,18 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::npm::{self, Source, Start};
 use crate::options::handed_on;
-use crate::run::{cargo, program, root, say, shown, watched};
+use crate::run::{cargo, program, root, say, shown, silent, watched};
 use crate::setup::{self, Environment};
 
 /// What there is to look at. One row each, its files in `examples/NAME`.
-const EXAMPLES: [Example; 2] = [
+const EXAMPLES: [Example; 3] = [
+    Example {
+        name: "angular",
+        about: "the lesson's application, with Angular",
+        build: angular,
+        server: &["--access-token-lifetime=5s"],
+        slow: false,
+    },
     Example {
         name: "leptos",
         about: "a page in Rust, with leptos",
@@ -158,6 +165,40 @@ fn vanilla() -> Result<Site, Failure> {
     Ok(Site {
         folder: root().join("examples/vanilla"),
         mounts: vec![("/oneflight/", root().join("packages/oneflight/dist"))],
+    })
+}
+
+/// With the packages as an installation would bring them.
+fn angular() -> Result<Site, Failure> {
+    let tarballs = npm::build()?;
+    let folder = root().join("examples/angular");
+    setup::npm_packages(&folder).map_err(Failure::new)?;
+    for name in ["oneflight", "@oneflight"] {
+        npm::remove(&folder.join("node_modules").join(name))?;
+    }
+    say("examples/angular: npm install of the two packages, and ng build (half a minute)");
+    let quiet = [
+        "--no-save",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ];
+    silent(
+        program("npm")
+            .arg("install")
+            .args(quiet)
+            .args(&tarballs)
+            .current_dir(&folder),
+    )?;
+    silent(
+        program("node")
+            .args(["node_modules/@angular/cli/bin/ng.js", "build"])
+            .current_dir(&folder),
+    )?;
+    Ok(Site {
+        folder: folder.join("dist"),
+        mounts: vec![],
     })
 }
 

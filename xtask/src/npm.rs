@@ -9,6 +9,7 @@ mod wasm;
 
 use std::path::PathBuf;
 
+pub(crate) use package::remove;
 pub(crate) use wasm::{Source, Start, built};
 
 use crate::failure::Failure;

@@ -114,7 +114,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 /// Removes a file or a whole folder, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     let outcome = if path.is_dir() {
         fs::remove_dir_all(path)
     } else {

@@ -1,0 +1,78 @@
+// examples/angular, used as a visitor does.
+import { same } from "../harness/registry.mjs";
+
+const TILES = 50;
+
+async function signIn(page) {
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await answered(page);
+}
+
+/** Waits until every tile shows an answer. */
+async function answered(page) {
+  await page.waitForFunction((count) => document.querySelectorAll("li.answered").length === count, TILES);
+  same(await page.locator("li").allTextContents(), Array(TILES).fill("200"), "the tiles");
+}
+
+/** Presses the button for many requests, and waits for their answers. Not as a mouse does: only one tab can be in front. */
+async function reload(page) {
+  await page.dispatchEvent("#reload", "click");
+  await answered(page);
+}
+
+/** What the server saw while `work` was done. */
+async function during(example, work) {
+  const before = await example.counters();
+  await work();
+  const after = await example.counters();
+  return { posts: after.refresh_posts - before.refresh_posts, reused: after.reuse_detected - before.reuse_detected };
+}
+
+const expire = (example) => example.order("POST", "expire", {});
+
+export const tests = {
+  async b10_s1_fifty_calls_of_http_client_in_each_of_two_tabs_make_one_post(example) {
+    const tabs = [await example.open(), await example.open()];
+    await signIn(tabs[0]);
+    await tabs[1].goto(example.url);
+    await answered(tabs[1]);
+    await expire(example);
+    same(await during(example, () => Promise.all(tabs.map(reload))), { posts: 1, reused: 0 }, "what the server saw");
+  },
+
+  async b10_s5_switching_to_other_requests_cancels_these_and_never_the_refresh(example) {
+    const page = await example.open();
+    await signIn(page);
+    await expire(example);
+    const gate = await example.order("POST", "gates", { point: "refresh", stage: "arrival" });
+    const arrived = page.waitForRequest("**/api/auth/refresh");
+    const seen = await during(example, async () => {
+      await page.dispatchEvent("#reload", "click");
+      await arrived;
+      // Those who began the refresh and those who wait for it are given up, twice.
+      await page.dispatchEvent("#reload", "click");
+      await page.dispatchEvent("#reload", "click");
+      await example.order("DELETE", `gates/${gate.id}`);
+      await answered(page);
+    });
+    same(seen, { posts: 1, reused: 0 }, "what the server saw");
+    same(await page.locator("#status").textContent(), "signed-in", "the status");
+  },
+
+  async b10_l1_signing_out_in_one_tab_leads_the_other_to_the_login(example) {
+    const tabs = [await example.open(), await example.open()];
+    await signIn(tabs[0]);
+    await tabs[1].goto(example.url);
+    await answered(tabs[1]);
+    await tabs[0].click("#sign-out");
+    for (const tab of tabs) await tab.waitForURL("**/login");
+  },
+
+  async b10_the_guard_leads_to_the_login_and_a_wrong_password_is_said(example) {
+    const page = await example.open();
+    await page.waitForURL("**/login?returnTo=**");
+    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").filter({ hasText: "Wrong user name or password." }).waitFor();
+  },
+};
