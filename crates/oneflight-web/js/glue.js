@@ -335,8 +335,11 @@ function kept(body) {
 }
 function record(tokens, input, url, init, headers) {
   const request = typeof input === "string" || input instanceof URL ? void 0 : input;
+  let given = false;
   const authorized = (live) => {
-    const all = new Headers(headers);
+    if (!headers) return { authorization: live.header };
+    const all = given ? new Headers(headers) : headers;
+    given = true;
     all.set("authorization", live.header);
     return all;
   };
@@ -375,15 +378,16 @@ async function intercept(tokens, input, init) {
     return plain();
   }
   if (!tokens.origins.has(url.origin)) return plain();
-  const headers = new Headers(init?.headers ?? request?.headers);
-  if (headers.has("authorization")) return plain();
+  const given = init?.headers ?? request?.headers;
+  const headers = given && new Headers(given);
+  if (headers?.has("authorization")) return plain();
   const tape = record(tokens, input, url, rest, headers);
   tape.signal?.throwIfAborted();
   let live = tokens.current();
   if (tape.isStream && (!live || Date.now() >= live.renewAt)) live = await tokens.fresh(tape.signal);
   live ??= await tokens.usable(tape.signal);
   const response = await tape.send(live);
-  if (!refuses(response.status, response.headers.get("www-authenticate"))) return response;
+  if (response.status !== 401 || !refuses(401, response.headers.get("www-authenticate"))) return response;
   return afterRefusal(tokens, tape, live, response, url, oneflight?.noReplay === true);
 }
 async function afterRefusal(tokens, tape, live, response, url, noReplay) {

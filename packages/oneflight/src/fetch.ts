@@ -51,10 +51,14 @@ function kept(body: BodyInit | null | undefined): BodyInit | null | undefined {
   return body;
 }
 
-function record(tokens: Tokens, input: RequestInfo | URL, url: URL, init: RequestInit, headers: Headers): Tape {
+function record(tokens: Tokens, input: RequestInfo | URL, url: URL, init: RequestInit, headers: Headers | undefined): Tape {
   const request = typeof input === 'string' || input instanceof URL ? undefined : input;
-  const authorized = (live: Live): Headers => {
-    const all = new Headers(headers);
+  let given = false;
+  // Ours already; copied only for the second sending, since whoever sends may have kept the first.
+  const authorized = (live: Live): HeadersInit => {
+    if (!headers) return { authorization: live.header };
+    const all = given ? new Headers(headers) : headers;
+    given = true;
     all.set('authorization', live.header);
     return all;
   };
@@ -100,15 +104,17 @@ export async function intercept(
     return plain();
   }
   if (!tokens.origins.has(url.origin)) return plain();
-  const headers = new Headers(init?.headers ?? request?.headers);
-  if (headers.has('authorization')) return plain();
+  const given = init?.headers ?? request?.headers;
+  const headers = given && new Headers(given);
+  if (headers?.has('authorization')) return plain();
   const tape = record(tokens, input, url, rest, headers);
   tape.signal?.throwIfAborted();
   let live = tokens.current();
   if (tape.isStream && (!live || Date.now() >= live.renewAt)) live = await tokens.fresh(tape.signal);
   live ??= await tokens.usable(tape.signal);
   const response = await tape.send(live);
-  if (!refuses(response.status, response.headers.get('www-authenticate'))) return response;
+  // Most are not, and reading headers costs.
+  if (response.status !== 401 || !refuses(401, response.headers.get('www-authenticate'))) return response;
   return afterRefusal(tokens, tape, live, response, url, oneflight?.noReplay === true);
 }
 
