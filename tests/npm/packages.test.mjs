@@ -104,6 +104,9 @@ test('importing_it_on_a_server_does_nothing_and_breaks_nothing', async () => {
     console.log(session.status, code);`;
   const { stdout } = await run(process.execPath, '--input-type=module', '--eval', code);
   assert.equal(stdout.trim(), 'unknown no-browser');
+  // What is compiled in part is finished by the compiler at run time, where no build did it.
+  const angular = "await import('@angular/compiler'); console.log(typeof (await import('@oneflight/angular')).provideOneflight);";
+  assert.equal((await run(process.execPath, '--input-type=module', '--eval', angular)).stdout.trim(), 'function');
 });
 
 test('the_packages_hold_what_they_should_and_nothing_else', async () => {

@@ -11,6 +11,7 @@ import type { Authorization, Session } from 'oneflight';
 import { Observable, catchError, switchMap, throwError } from 'rxjs';
 
 import { ONEFLIGHT_NO_REPLAY, ONEFLIGHT_OPT_OUT } from './context.js';
+import { marked } from './not-replayed.js';
 import { Oneflight, type OneflightToken } from './oneflight.js';
 import { RenewalFailed, isOneflightError } from './renewal-failed.js';
 
@@ -105,10 +106,11 @@ class Exchange {
   }
 
   private refused(sent: Authorization, refusal: HttpErrorResponse): Observable<HttpEvent<unknown>> {
-    if (this.request.context.get(ONEFLIGHT_NO_REPLAY) || this.mayBeCarriedOut(refusal)) {
+    const optedOut = this.request.context.get(ONEFLIGHT_NO_REPLAY);
+    if (optedOut || this.mayBeCarriedOut(refusal)) {
       // For the next request; this one has its answer, and the next one hears of a failure.
       this.oneflight.newerThan(sent.stamp).catch(() => undefined);
-      return throwError(() => refusal);
+      return throwError(() => marked(refusal, optedOut ? 'opted-out' : 'redirected'));
     }
     return waited((signal) => this.oneflight.newerThan(sent.stamp, signal)).pipe(
       catchError((error: unknown) => throwError(() => this.failure(error, refusal))),
@@ -122,7 +124,7 @@ class Exchange {
     }
     // The budget is spent because fresh tokens are refused: the API's answer is the news, not the renewal.
     if (refusal && (error.code === 'rejection-budget' || this.oneflight.settings.onFailure === 'response')) {
-      return refusal;
+      return marked(refusal, 'not-renewed');
     }
     return new RenewalFailed(error, this.request.urlWithParams, refusal);
   }

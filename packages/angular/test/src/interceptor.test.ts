@@ -8,7 +8,7 @@ import { BehaviorSubject, Subject, catchError, filter, firstValueFrom, from, swi
 import { FakeSession, oneflightError } from './fake-session.js';
 
 const { HttpContext } = http;
-const { ONEFLIGHT_NO_REPLAY, ONEFLIGHT_OPT_OUT, isRenewalFailed } = oneflight;
+const { ONEFLIGHT_NO_REPLAY, ONEFLIGHT_OPT_OUT, isRenewalFailed, whyNotReplayed } = oneflight;
 const REFUSED = { status: 401, statusText: 'Unauthorized' };
 
 const headersOf = (requests: { request: { headers: { get(name: string): string | null } } }[]) =>
@@ -236,16 +236,18 @@ test('b10_r4_a_spent_budget_hands_the_refusal_back', async () => {
   session.failed(oneflightError('rejection-budget', 'none'));
   const error = (await outcome) as HttpErrorResponse;
   assert.ok(error.status === 401 && !isRenewalFailed(error));
+  assert.equal(whyNotReplayed(error), 'not-renewed');
 });
 
 test('b10_r10_a_request_without_replay_gets_its_refusal_and_renews_for_the_next', async () => {
   const session = new FakeSession();
   const { client, backend } = app(session);
   const context = new HttpContext().set(ONEFLIGHT_NO_REPLAY, true);
-  const outcome = firstValueFrom(client.post('/api/x', null, { context })).catch((error: HttpErrorResponse) => error.status);
+  const outcome = firstValueFrom(client.post('/api/x', null, { context })).catch((error: unknown) => error);
   await settled();
   backend.expectOne('/api/x').flush(null, REFUSED);
-  assert.equal(await outcome, 401);
+  const error = (await outcome) as HttpErrorResponse;
+  assert.deepEqual([error.status, whyNotReplayed(error)], [401, 'opted-out']);
   assert.equal(session.posts, 1);
   session.renewed();
   await settled();
@@ -263,7 +265,10 @@ test('b10_r8_r10_a_redirected_request_that_may_have_been_carried_out_is_not_sent
   for (const [method, sendings] of [['GET', 2], ['POST', 1]] as const) {
     const session = new FakeSession();
     const { client, backend } = app(session, {}, [oneflight.oneflightInterceptor, redirected]);
-    const outcome = firstValueFrom(client.request(method, '/api/thing')).catch((error: HttpErrorResponse) => error.status);
+    const outcome = firstValueFrom(client.request(method, '/api/thing')).catch((error: HttpErrorResponse) => {
+      assert.equal(whyNotReplayed(error), 'redirected');
+      return error.status;
+    });
     await settled();
     backend.expectOne('/api/thing').flush(null, REFUSED);
     await settled();
