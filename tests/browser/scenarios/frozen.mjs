@@ -2,9 +2,13 @@
 import { launchChromium, plainChromium } from "../harness/browsers.mjs";
 import { check, same, test } from "../harness/registry.mjs";
 
-const freeze = async (world, tab) => {
+/** Freezes `tab`, and waits until `witness` can see that it was: the command is answered before it is carried out. */
+const freeze = async (tab, witness) => {
   const cdp = await tab.page.context().newCDPSession(tab.page);
   await cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+  await witness.run(async () => {
+    while (!localStorage.getItem("frozen")) await new Promise(requestAnimationFrame);
+  });
   return async () => cdp.send("Page.setWebLifecycleState", { state: "active" });
 };
 
@@ -16,7 +20,10 @@ async function twoTabs(world, options) {
   const [sleeper, awake] = tabs;
   await sleeper.run(() => {
     window.frozen = 0;
-    document.addEventListener("freeze", () => window.frozen++);
+    document.addEventListener("freeze", () => {
+      window.frozen++;
+      localStorage.setItem("frozen", window.frozen);
+    });
   });
   await awake.page.bringToFront();
   await sleeper.run(() => new Promise((resolve) => {
@@ -37,7 +44,7 @@ test("b13_a_frozen_tab_that_holds_the_lock_does_not_keep_the_others_from_renewin
   const slept = sleeper.storm(`${api}/api/items`, 1);
   slept.catch(() => {});
   await server.seen("refresh_granted");
-  const thaw = await freeze(world, sleeper);
+  const thaw = await freeze(sleeper, awake);
   const waiting = awake.storm(`${api}/api/items`, 5);
   await server.seen("refresh_arrived", 2);
   await gate.open();
@@ -61,7 +68,7 @@ test("b13_a_frozen_tab_that_waits_for_the_lock_does_not_keep_the_others_from_ren
   await awake.run(async () => {
     while (!(await navigator.locks.query()).pending.length) await new Promise(requestAnimationFrame);
   });
-  const thaw = await freeze(world, sleeper);
+  const thaw = await freeze(sleeper, awake);
   await gate.open();
   same(await leads, { 200: 1 }, "the outcome of the tab that is awake");
   await server.expire();
