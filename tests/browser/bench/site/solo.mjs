@@ -37,6 +37,15 @@ async function fetches() {
   return times;
 }
 
+/** The module with a custom section more: engines keep what they compiled, and would be asked for the same bytes again. */
+function unlike(bytes, number) {
+  const section = [0, 4, 1, "n".charCodeAt(0), number & 127, (number >> 7) & 127];
+  const whole = new Uint8Array(bytes.byteLength + section.length);
+  whole.set(new Uint8Array(bytes));
+  whole.set(section, bytes.byteLength);
+  return whole;
+}
+
 async function modules() {
   const downloads = [];
   const compiles = [];
@@ -45,12 +54,14 @@ async function modules() {
     const begin = performance.now();
     const bytes = await (await fetch(`/oneflight/oneflight.wasm?${start}`, { cache: "no-store" })).arrayBuffer();
     const there = performance.now();
-    const module = await WebAssembly.compile(bytes);
+    const other = unlike(bytes, start);
+    const begun = performance.now();
+    const module = await WebAssembly.compile(other);
     const compiled = performance.now();
     await WebAssembly.instantiate(module, { "./wasm_bg.js": bindings });
     const ready = performance.now();
     downloads.push(there - begin);
-    compiles.push(compiled - there);
+    compiles.push(compiled - begun);
     instantiations.push(ready - compiled);
   }
   return { downloads, compiles, instantiations };
