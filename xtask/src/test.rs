@@ -6,7 +6,7 @@ use crate::behaviours;
 use crate::browser;
 use crate::example;
 use crate::failure::Failure;
-use crate::npm::{glue, size};
+use crate::npm::{self, glue, size};
 use crate::options::handed_on;
 use crate::packages;
 use crate::run::{cargo, say, watched};
@@ -14,7 +14,13 @@ use crate::setup;
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let chosen = handed_on(args);
-    let environment = setup::run()?;
+    let mut environment = setup::run()?;
+    match npm::dist() {
+        // The demo's page is tried with it.
+        Ok(dist) => environment.push(("ONEFLIGHT_WEB_PACKAGE", dist.into())),
+        Err(failure) if chosen.is_empty() => return Err(failure),
+        Err(failure) => say(format!("the package for browsers is not there: {failure}")),
+    }
     say("cargo test: unit, integration, real-server, demo page and documentation tests");
     let mut seen = Seen::default();
     let succeeded = watched(

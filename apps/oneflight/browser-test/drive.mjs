@@ -15,11 +15,16 @@ const browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") }
 const page = await browser.newPage({ viewport: { width: 1180, height: 900 } });
 const troubles = [];
 const foreign = [];
-page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
+// Chromium writes down every answer of the test servers that is an error; what our own server lacks is trouble.
+page.on("console", (message) => {
+  const { url: about } = message.location();
+  if (message.type() === "error" && !(message.text().startsWith("Failed to load resource") && !about.startsWith(url))) troubles.push(message.text());
+});
 page.on("pageerror", (error) => troubles.push(String(error)));
 page.on("request", (request) => {
   const asked = request.url();
-  if (!asked.startsWith(url) && !asked.startsWith("data:")) foreign.push(asked);
+  // The tabs talk to the test servers of the flights themselves.
+  if (!asked.startsWith("http://127.0.0.1:") && !asked.startsWith("data:")) foreign.push(asked);
 });
 
 const choose = (client) => page.locator(`[name=client][value=${client}]`).check({ force: true });
@@ -44,6 +49,7 @@ async function shown() {
       unauthorized: await page.locator(".lane .end.unauthorized").count(),
       failed: await page.locator(".lane .end.failed").count(),
     },
+    groups: await page.locator(".group").allTextContents(),
     label: await page.locator(".picture svg").getAttribute("aria-label"),
   };
 }
@@ -92,6 +98,40 @@ async function latecomer() {
   await other.close();
 }
 
+async function openTabs(home, count) {
+  for (let opened = 1; opened < count; opened++) {
+    const opening = home.context().waitForEvent("page");
+    await home.click("#open-tab");
+    const tab = await opening;
+    tab.on("pageerror", (error) => troubles.push(String(error)));
+    await home.bringToFront();
+    await home.waitForFunction((text) => document.getElementById("tabs").textContent === text, `${opened + 1} tabs`);
+  }
+}
+
+async function fly(home, client, scenario) {
+  await home.locator(`[name=client][value=${client}]`).check({ force: true });
+  await home.click(`[data-scenario=${scenario}]`);
+  await home.waitForFunction(() => document.getElementById("verdict").dataset.tone === "busy");
+  await home.waitForFunction(() => ["good", "bad"].includes(document.getElementById("verdict").dataset.tone), null, { timeout: 60_000 });
+}
+
+// In three tabs of this browser; then in two, when one was closed.
+async function inTabs() {
+  await page.reload();
+  await openTabs(page, 3);
+  await page.selectOption("#requests", "50");
+  const all = ["storm", "late-401", "lost-answer", "outage", "sign-out", "always-401"].map((scenario) => ["oneflight", scenario]);
+  for (const [client, scenario] of [...all, ["naive", "storm"], ["textbook", "storm"], ["textbook", "late-401"]]) {
+    await fly(page, client, scenario);
+    say("tabs", await shown());
+  }
+  await page.context().pages().at(-1).close();
+  await page.waitForFunction(() => document.getElementById("tabs").textContent === "2 tabs");
+  await fly(page, "oneflight", "storm");
+  say("closed", { tabs: (await page.locator(".group").count()), words: await text("words") });
+}
+
 // For the README: the same scenario with each client, side by side.
 async function portrait(path) {
   const small = await browser.newPage({ viewport: { width: 600, height: 900 } });
@@ -105,6 +145,18 @@ async function portrait(path) {
     await small.waitForFunction(() => ["good", "bad"].includes(document.getElementById("verdict").dataset.tone));
     cards.push((await small.locator(".flight").screenshot()).toString("base64"));
   }
+  await hang(cards, path);
+  // And with three tabs, which only the browser has.
+  await openTabs(small, 3);
+  cards.length = 0;
+  for (const client of CLIENTS) {
+    await fly(small, client, "storm");
+    cards.push((await small.locator(".flight").screenshot()).toString("base64"));
+  }
+  await hang(cards, path.replace(/(\.\w+)$/, "-tabs$1"));
+}
+
+async function hang(cards, path) {
   const sheet = await browser.newPage({ viewport: { width: 1764, height: 1200 } });
   const pictures = cards.map((card) => `<img style="display:block" src="data:image/png;base64,${card}">`).join("");
   await sheet.setContent(`<body style="margin:0;background:#f6f5f1"><div style="display:inline-flex;gap:10px;padding:10px;background:#f6f5f1">${pictures}</div>`);
@@ -121,6 +173,7 @@ try {
     await keyboard();
     await comparison();
     await latecomer();
+    await inTabs();
   }
   say("clean", { troubles, foreign });
 } finally {

@@ -34,6 +34,9 @@ pub(crate) struct DemoArgs {
     /// The port of the page on 127.0.0.1 [default: 4180, or the next free one]
     #[arg(long, value_name = "N", conflicts_with_all = ["headless", "issuer"])]
     port: Option<u16>,
+    /// The built npm package (packages/oneflight/dist), for the clients that run in the browser
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["headless", "issuer"])]
+    web_package: Option<PathBuf>,
     /// Fly once in the terminal instead of serving the page
     #[arg(long)]
     headless: bool,
@@ -71,6 +74,7 @@ pub(crate) struct DemoArgs {
 pub(crate) enum DemoPlan {
     Page {
         port: Option<u16>,
+        web_package: Option<PathBuf>,
     },
     Headless {
         scenario: Scenario,
@@ -140,7 +144,10 @@ impl DemoArgs {
                 "--json, --client, --scenario and --requests belong to --headless; on the page you choose with the mouse or the keyboard",
             ));
         }
-        Ok(DemoPlan::Page { port: self.port })
+        Ok(DemoPlan::Page {
+            port: self.port,
+            web_package: self.web_package,
+        })
     }
 }
 
@@ -302,7 +309,7 @@ mod tests {
 
     #[test]
     fn x2_without_arguments_the_page_is_served() {
-        assert!(matches!(plan(&[]), Ok(DemoPlan::Page { port: None })));
+        assert!(matches!(plan(&[]), Ok(DemoPlan::Page { port: None, .. })));
     }
 
     #[test]

@@ -50,6 +50,13 @@ pub(crate) enum Problem {
     TestServer { source: oneflight_testkit::StartError },
     #[error("the server stopped")]
     Serving { source: std::io::Error },
+    #[error("tab {tab} cannot fly: {why}")]
+    Tab { tab: u32, why: String },
+    #[error("{} is not the built npm package", folder.display())]
+    WebPackage {
+        folder: std::path::PathBuf,
+        source: std::io::Error,
+    },
     #[error("the HTTP client could not be built")]
     HttpClient { source: reqwest::Error },
     #[error("the client cannot be set up")]
@@ -82,6 +89,11 @@ impl Problem {
             Self::NoFreePort { .. } => "choose a port with --port".to_owned(),
             Self::TestServer { .. } | Self::Serving { .. } => {
                 "check that this machine lets programs listen on 127.0.0.1, and that files may still be opened (ulimit -n)"
+                    .to_owned()
+            }
+            Self::Tab { .. } => "reload that tab, or close it and open another".to_owned(),
+            Self::WebPackage { .. } => {
+                "build it with `cargo xtask npm` and name the folder packages/oneflight/dist, or leave --web-package out"
                     .to_owned()
             }
             Self::HttpClient { .. } => "check the system's certificates (package ca-certificates)".to_owned(),

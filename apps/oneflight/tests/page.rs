@@ -1,7 +1,8 @@
 //! The page of `oneflight demo`, in a real Chromium.
 //!
 //! Wants Node, `npm ci --ignore-scripts` in `apps/oneflight/browser-test`, and Chromium. `ONEFLIGHT_PLAYWRIGHT_DIR` names
-//! another folder with `node_modules`, `ONEFLIGHT_CHROMIUM` another browser. Without them the test says that it skips,
+//! another folder with `node_modules`, `ONEFLIGHT_CHROMIUM` another browser. `ONEFLIGHT_WEB_PACKAGE` names the built npm
+//! package (`cargo xtask npm`) if it is not in `packages/oneflight/dist`. Without them the test says that it skips,
 //! unless `ONEFLIGHT_REQUIRE_REAL=1` makes that a failure. `ONEFLIGHT_SCREENSHOT=FILE` takes the README's picture.
 
 mod support;
@@ -12,8 +13,8 @@ use std::process::Command;
 use serde_json::Value;
 use support::Running;
 
-/// What the real browser needs, or what is missing of it.
-fn browser() -> Result<(PathBuf, PathBuf), String> {
+/// What the real browser needs, or what is missing of it: npm packages, a browser, our own package.
+fn browser() -> Result<(PathBuf, PathBuf, PathBuf), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser-test");
     let from_env = |name: &str, otherwise: PathBuf| std::env::var_os(name).map_or(otherwise, PathBuf::from);
     let modules = from_env("ONEFLIGHT_PLAYWRIGHT_DIR", here);
@@ -27,15 +28,23 @@ fn browser() -> Result<(PathBuf, PathBuf), String> {
     if !chromium.is_file() {
         return Err(format!("no Chromium at {}", chromium.display()));
     }
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages/oneflight/dist");
+    let ours = from_env("ONEFLIGHT_WEB_PACKAGE", ours);
+    if !ours.join("oneflight.wasm").is_file() {
+        return Err(format!(
+            "no built package in {} (cargo xtask npm)",
+            ours.display()
+        ));
+    }
     match Command::new("node").arg("--version").output() {
-        Ok(node) if node.status.success() => Ok((modules, chromium)),
+        Ok(node) if node.status.success() => Ok((modules, chromium, ours)),
         _ => Err("no Node".to_owned()),
     }
 }
 
 /// Drives the page and returns what was said about it; `None` if there is no browser to drive it with.
 fn drive(screenshot: Option<&Path>) -> Option<Vec<Value>> {
-    let (modules, chromium) = match browser() {
+    let (modules, chromium, ours) = match browser() {
         Ok(found) => found,
         Err(missing) => {
             assert!(
@@ -46,7 +55,7 @@ fn drive(screenshot: Option<&Path>) -> Option<Vec<Value>> {
             return None;
         }
     };
-    let mut page = Running::start(&["demo"]);
+    let mut page = Running::start(&["demo", "--web-package", &ours.display().to_string()]);
     let address = page.line("oneflight demo: ").expect("an address");
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser-test/drive.mjs");
     let mut node = Command::new("node");
@@ -143,6 +152,35 @@ fn check_flight(flight: &Value) {
     }
 }
 
+/// The same in three tabs of the browser.
+fn check_tabs(flight: &Value) {
+    let name = |member: &str| flight[member].as_str().unwrap_or_default();
+    assert_eq!(
+        flight["groups"],
+        serde_json::json!(["tab 1", "tab 2", "tab 3"]),
+        "{flight}"
+    );
+    assert_eq!(number(&flight["lanes"]), 50, "{flight}");
+    let (posts, reuse) = (
+        number(&flight["refresh_posts"]),
+        number(&flight["reuse_detected"]),
+    );
+    match (name("client"), name("scenario")) {
+        ("oneflight", scenario) => {
+            check_flight(flight);
+            assert!(
+                scenario == "lost-answer" || number(&flight["bands"]) == posts,
+                "{flight}"
+            );
+        }
+        (_, "storm" | "late-401") => {
+            assert!(posts > 1 && reuse > 0, "{flight}");
+            assert!(name("words").ends_with("signed out"), "{flight}");
+        }
+        _ => {}
+    }
+}
+
 #[test]
 fn x2_the_page_shows_every_client_in_every_scenario() {
     let Some(told) = drive(None) else { return };
@@ -179,6 +217,12 @@ fn x2_the_page_shows_every_client_in_every_scenario() {
         (&latecomer["words"], &latecomer["lanes"]),
         (&cells[2], &20.into())
     );
+
+    of(&told, "tabs").iter().for_each(|flight| check_tabs(flight));
+    assert_eq!(of(&told, "tabs").len(), 9);
+    let closed = of(&told, "closed")[0];
+    assert_eq!(number(&closed["tabs"]), 2, "{closed}");
+    assert_eq!(closed["words"], "1 refresh, 50 ok, session lives");
 
     let clean = of(&told, "clean")[0];
     assert_eq!(

@@ -1,11 +1,11 @@
 //! What happens during a flight, as events that a page can draw.
 //!
-//! A *lane* is one request from the caller's first try to its last answer. A *holder* is who flies it: today this
-//! process alone; browsers and their tabs can join the same picture under holders of their own.
+//! A *lane* is one request from the caller's first try to its last answer. A *holder* is who flies it: this process, or
+//! a tab of a browser.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use super::kinds::{ClientKind, Scenario};
 use super::report::Report;
 
-/// The holder all of today's lanes belong to.
+/// The holder of lanes that are not flown in a browser.
 pub(crate) const THIS_PROCESS: &str = "this process";
 
 /// How many events a slow page may fall behind before it is told the story from the start.
@@ -28,11 +28,12 @@ pub(crate) enum Event {
         scenario: Scenario,
         client: ClientKind,
         requests: u32,
-        holders: Vec<&'static str>,
+        place: Place,
+        holders: Vec<Holder>,
     },
     /// A request changed its state.
     Lane {
-        holder: &'static str,
+        holder: String,
         lane: u32,
         at: f64,
         state: LaneState,
@@ -40,7 +41,7 @@ pub(crate) enum Event {
     },
     /// A refresh was sent or ended.
     Refresh {
-        holder: &'static str,
+        holder: String,
         refresh: u32,
         lane: Option<u32>,
         at: f64,
@@ -63,6 +64,21 @@ pub(crate) enum Event {
     },
     /// The flight could not be flown.
     Trouble { text: String },
+}
+
+/// Where the client runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Place {
+    Process,
+    Browser,
+}
+
+/// Who flies, and what.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Holder {
+    pub(crate) name: String,
+    pub(crate) lanes: Vec<u32>,
 }
 
 /// What a request is doing.
@@ -121,6 +137,13 @@ impl Bus {
         (story.told.clone(), story.live.subscribe())
     }
 
+    /// Sends what is for the pages that are there now, and no part of the story.
+    pub(crate) fn whisper(&self, text: &serde_json::Value) {
+        let story = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listening is no error.
+        let _ = story.live.send(text.to_string().into());
+    }
+
     pub(crate) fn tell(&self, event: &Event) {
         let Ok(text) = serde_json::to_string(event) else {
             return;
@@ -145,7 +168,7 @@ struct Recording {
     /// `None` where nobody draws.
     bus: Option<Bus>,
     /// When the first request went out; the picture begins there.
-    began: OnceLock<Instant>,
+    began: OnceLock<(Instant, SystemTime)>,
     /// What comes after the flight, to try the session, is no part of the picture.
     landed: AtomicBool,
     refreshes: AtomicU32,
@@ -167,7 +190,7 @@ impl Recorder {
 
     /// The flight begins now.
     pub(crate) fn take_off(&self) {
-        self.0.began.get_or_init(Instant::now);
+        self.0.began.get_or_init(|| (Instant::now(), SystemTime::now()));
     }
 
     /// The flight is over; how its client goes on is not told.
@@ -175,17 +198,27 @@ impl Recorder {
         self.0.landed.store(true, Ordering::Relaxed);
     }
 
-    /// Milliseconds since the flight began.
-    fn at(&self) -> f64 {
+    /// Milliseconds since the flight began: now, or when a page's clock showed `wall_ms` (since 1970).
+    fn at(&self, wall_ms: Option<f64>) -> f64 {
+        let Some((instant, wall)) = self.0.began.get() else {
+            return 0.0;
+        };
+        let began = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = match wall_ms {
+            Some(millis) => (millis - began.as_secs_f64() * 1000.0).max(0.0),
+            None => instant.elapsed().as_secs_f64() * 1000.0,
+        };
         // Tenths are as much as a picture can show.
-        self.0.began.get().map_or(0.0, |began| {
-            (began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
-        })
+        (millis * 10.0).round() / 10.0
     }
 
     pub(crate) fn tell(&self, event: impl FnOnce(f64) -> Event) {
+        self.tell_when(None, event);
+    }
+
+    fn tell_when(&self, wall_ms: Option<f64>, event: impl FnOnce(f64) -> Event) {
         if let Some(bus) = &self.0.bus {
-            bus.tell(&event(self.at()));
+            bus.tell(&event(self.at(wall_ms)));
         }
     }
 
@@ -216,15 +249,20 @@ impl Recorder {
         self.0.refreshes.load(Ordering::Relaxed)
     }
 
-    /// A refresh is being sent; `lane` names the request that owns it where it is not shared.
+    /// This process sends a refresh; `lane` names the request that owns it where it is not shared.
     pub(crate) fn refresh(&self, lane: Option<u32>) -> RefreshNote {
-        let refresh = self.0.refreshes.fetch_add(1, Ordering::Relaxed);
+        self.refresh_by(THIS_PROCESS.to_owned(), lane, None)
+    }
+
+    /// A holder sends, or sent at `wall_ms`, a refresh.
+    pub(crate) fn refresh_by(&self, holder: String, lane: Option<u32>, wall_ms: Option<f64>) -> RefreshNote {
         let note = RefreshNote {
             recorder: self.clone(),
-            refresh,
+            holder,
+            refresh: self.0.refreshes.fetch_add(1, Ordering::Relaxed),
             lane,
         };
-        note.tell(RefreshState::Sent, None);
+        note.tell(RefreshState::Sent, None, wall_ms);
         note
     }
 }
@@ -233,26 +271,37 @@ impl Recorder {
 #[derive(Debug)]
 pub(crate) struct RefreshNote {
     recorder: Recorder,
+    holder: String,
     refresh: u32,
     lane: Option<u32>,
 }
 
 impl RefreshNote {
     pub(crate) fn granted(self) {
-        self.tell(RefreshState::Granted, None);
+        self.tell(RefreshState::Granted, None, None);
     }
 
     pub(crate) fn failed(self, why: &str) {
-        self.tell(RefreshState::Failed, Some(why.to_owned()));
+        self.tell(RefreshState::Failed, Some(why.to_owned()), None);
     }
 
-    fn tell(&self, state: RefreshState, detail: Option<String>) {
+    /// It ended when a page's clock showed `wall_ms`, granted or for the reason given.
+    pub(crate) fn ended_at(self, wall_ms: f64, failure: Option<String>) {
+        let state = if failure.is_none() {
+            RefreshState::Granted
+        } else {
+            RefreshState::Failed
+        };
+        self.tell(state, failure, Some(wall_ms));
+    }
+
+    fn tell(&self, state: RefreshState, detail: Option<String>, wall_ms: Option<f64>) {
         if self.recorder.0.landed.load(Ordering::Relaxed) {
             return;
         }
         let (refresh, lane) = (self.refresh, self.lane);
-        self.recorder.tell(|at| Event::Refresh {
-            holder: THIS_PROCESS,
+        self.recorder.tell_when(wall_ms, |at| Event::Refresh {
+            holder: self.holder.clone(),
             refresh,
             lane,
             at,
@@ -269,24 +318,26 @@ pub(crate) struct Lane(Arc<LaneRecording>);
 #[derive(Debug)]
 struct LaneRecording {
     recorder: Option<Recorder>,
+    holder: String,
     number: u32,
     sends: AtomicU32,
 }
 
 impl Lane {
-    pub(crate) fn new(recorder: &Recorder, number: u32) -> Self {
-        Self(Arc::new(LaneRecording {
-            recorder: Some(recorder.clone()),
-            number,
-            sends: AtomicU32::new(0),
-        }))
+    pub(crate) fn new(recorder: &Recorder, holder: String, number: u32) -> Self {
+        Self::of(Some(recorder.clone()), holder, number)
     }
 
     /// A request that is not part of the picture.
     pub(crate) fn unseen() -> Self {
+        Self::of(None, String::new(), 0)
+    }
+
+    fn of(recorder: Option<Recorder>, holder: String, number: u32) -> Self {
         Self(Arc::new(LaneRecording {
-            recorder: None,
-            number: 0,
+            recorder,
+            holder,
+            number,
             sends: AtomicU32::new(0),
         }))
     }
@@ -296,26 +347,41 @@ impl Lane {
     }
 
     pub(crate) fn sent(&self) {
+        self.sent_when(None);
+    }
+
+    /// It was sent when a page's clock showed `wall_ms`.
+    pub(crate) fn sent_at(&self, wall_ms: f64) {
+        self.sent_when(Some(wall_ms));
+    }
+
+    /// It was refused when a page's clock showed `wall_ms`.
+    pub(crate) fn refused_at(&self, wall_ms: f64) {
+        self.tell_when(Some(wall_ms), LaneState::Refused, None);
+    }
+
+    fn sent_when(&self, wall_ms: Option<f64>) {
         let again = self.0.sends.fetch_add(1, Ordering::Relaxed) > 0;
-        self.tell(
-            if again {
-                LaneState::SentAgain
-            } else {
-                LaneState::Sent
-            },
-            None,
-        );
+        let state = if again {
+            LaneState::SentAgain
+        } else {
+            LaneState::Sent
+        };
+        self.tell_when(wall_ms, state, None);
     }
 
     pub(crate) fn tell(&self, state: LaneState, detail: Option<String>) {
+        self.tell_when(None, state, detail);
+    }
+
+    fn tell_when(&self, wall_ms: Option<f64>, state: LaneState, detail: Option<String>) {
         let Some(recorder) = &self.0.recorder else { return };
         if matches!(state, LaneState::Ok | LaneState::Unauthorized | LaneState::Failed) {
             recorder.0.ended.fetch_add(1, Ordering::Relaxed);
         }
-        let lane = self.0.number;
-        recorder.tell(|at| Event::Lane {
-            holder: THIS_PROCESS,
-            lane,
+        recorder.tell_when(wall_ms, |at| Event::Lane {
+            holder: self.0.holder.clone(),
+            lane: self.0.number,
             at,
             state,
             detail,

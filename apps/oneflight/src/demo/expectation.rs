@@ -55,6 +55,22 @@ impl Expectation {
         }
     }
 
+    /// Why it ends so in the tabs of a browser.
+    pub(crate) const fn because_in_tabs(client: ClientKind, scenario: Scenario, tabs: usize) -> &'static str {
+        match (client, scenario) {
+            (ClientKind::Naive | ClientKind::Textbook, Scenario::LostAnswer) => {
+                "Browsers send a POST again by themselves when a connection breaks that they had used before. The server's grace of 10 s forgives that here; without one it ends the session."
+            }
+            (ClientKind::Textbook, _) if tabs > 1 => {
+                "The flag of one tab says nothing to the others: each refreshed for itself, with the one refresh token that all of them keep."
+            }
+            (ClientKind::Oneflight, Scenario::Storm) if tabs > 1 => {
+                "One tab refreshed, under a lock that all tabs share; the others waited and took over what it had stored."
+            }
+            _ => Self::of(client, scenario).because,
+        }
+    }
+
     const fn of_naive(scenario: Scenario) -> Self {
         use Scenario::{Always401, Late401, LostAnswer, Outage, SignOut, Storm};
         match scenario {

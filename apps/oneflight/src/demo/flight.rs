@@ -41,7 +41,7 @@ pub(crate) async fn launch(
     let mut flying = JoinSet::new();
     for (position, number) in (0u32..).zip(lanes) {
         let client = Arc::clone(client);
-        let lane = Lane::new(recorder, number);
+        let lane = Lane::new(recorder, client.holder(number), number);
         flying.spawn(async move {
             tokio::time::sleep(spread * position / count).await;
             let start = Instant::now();

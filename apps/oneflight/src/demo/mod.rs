@@ -15,6 +15,7 @@ mod page;
 mod report;
 mod scenario;
 mod stage;
+mod tabs;
 mod terminal;
 
 pub(crate) use kinds::{ClientKind, Scenario};
@@ -25,7 +26,7 @@ use crate::exit::{Exit, Problem};
 /// Does what was asked for.
 pub(crate) async fn run(plan: DemoPlan) -> Result<Exit, Problem> {
     match plan {
-        DemoPlan::Page { port } => page::serve(port).await,
+        DemoPlan::Page { port, web_package } => page::serve(port, web_package).await,
         DemoPlan::Headless {
             scenario,
             client,

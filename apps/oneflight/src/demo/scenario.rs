@@ -12,6 +12,7 @@ use super::flight::{Landing, Outcome, advised_pause, launch};
 use super::kinds::{ClientKind, Scenario};
 use super::report::{Report, Tally, millis};
 use super::stage::{Pace, Stage};
+use super::tabs::Tabs;
 use crate::exit::Problem;
 
 /// How long the token endpoint is out of service.
@@ -31,6 +32,7 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(40);
 pub(crate) struct Landed {
     pub(crate) report: Report,
     pub(crate) misses: Vec<String>,
+    because: &'static str,
 }
 
 /// Flies one scenario with one client, from sign-in to the proof that the session lives, or does not.
@@ -40,10 +42,14 @@ pub(crate) async fn fly(
     requests: u32,
     pace: Pace,
     recorder: &Recorder,
+    tabs: Option<&Tabs>,
 ) -> Result<Landed, Problem> {
     recorder.phase("signing in");
-    let stage = Stage::set(scenario, pace).await?;
-    let client = Arc::new(stage.client(kind, recorder).await?);
+    let stage = Stage::set(scenario, pace, tabs.is_some()).await?;
+    let client = Arc::new(match tabs {
+        None => stage.client(kind, recorder).await?,
+        Some(tabs) => stage.browser(kind, tabs).await?,
+    });
     recorder.phase("in flight");
     recorder.take_off();
     let start = Instant::now();
@@ -79,27 +85,41 @@ pub(crate) async fn fly(
         p50_ms: millis(tally.p50),
         p99_ms: millis(tally.p99),
     };
-    let mut misses = Expectation::of(kind, scenario).misses(&report);
+    let expected = Expectation::of(kind, scenario);
+    // What the others do in a browser depends on its connections and the number of its tabs.
+    let mut misses = if tabs.is_none() || kind == ClientKind::Oneflight {
+        expected.misses(&report)
+    } else {
+        Vec::new()
+    };
+    let because = match tabs {
+        None => expected.because,
+        Some(tabs) => Expectation::because_in_tabs(kind, scenario, tabs.numbers().len()),
+    };
     if counters.api_ok != u64::from(tally.ok) {
         misses.push(format!(
             "the callers saw {} successes, the server {}",
             tally.ok, counters.api_ok
         ));
     }
-    Ok(Landed { report, misses })
+    Ok(Landed {
+        report,
+        misses,
+        because,
+    })
 }
 
 impl Landed {
     /// The end of the story, for the page. It was kind to the user if oneflight could not have done better.
     pub(crate) fn verdict(&self) -> Event {
-        let Report { scenario, client, .. } = self.report;
+        let Report { scenario, .. } = self.report;
         let ideal = Report {
             client: ClientKind::Oneflight,
             ..self.report.clone()
         };
         Event::Verdict {
             words: self.report.words(),
-            because: Expectation::of(client, scenario).because,
+            because: self.because,
             kind: Expectation::of(ClientKind::Oneflight, scenario)
                 .misses(&ideal)
                 .is_empty(),

@@ -5,12 +5,15 @@ use std::time::Duration;
 use oneflight::endpoint::OAuthEndpoint;
 use oneflight::{Clock, Session, SystemClock, TokenSet};
 use oneflight_reqwest::ReqwestExchange;
-use oneflight_testkit::{Fault, IssuedSession, Point, RetryAfter, Rotation, TestServer};
+use oneflight_testkit::{Cors, Fault, IssuedSession, Point, RetryAfter, Rotation, TestServer};
 use url::Url;
 
-use super::client::{Api, Client, Desk, Naive, Noted, Oneflight, Textbook, Tokens, Wire, Witness};
+use super::client::{
+    Api, Browser, Client, Desk, Naive, Noted, Oneflight, Orders, Textbook, Tokens, Wire, Witness,
+};
 use super::event::{Counters, Recorder};
 use super::kinds::{ClientKind, Scenario};
+use super::tabs::Tabs;
 use crate::exit::Problem;
 
 /// How long a spent refresh token still works in the scenario of the lost answer.
@@ -58,8 +61,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts a server on a free port and signs in.
-    pub(crate) async fn set(scenario: Scenario, pace: Pace) -> Result<Self, Problem> {
+    /// Starts a server on free ports and signs in; `for_pages` lets pages of other origins in.
+    pub(crate) async fn set(scenario: Scenario, pace: Pace, for_pages: bool) -> Result<Self, Problem> {
         let rotation = match scenario {
             Scenario::LostAnswer => Rotation::grace(GRACE),
             _ => Rotation::Strict,
@@ -67,6 +70,10 @@ impl Stage {
         let mut server = TestServer::builder().without_control().rotation(rotation);
         if scenario == Scenario::Always401 {
             server = server.access_token_lifetime(SHORT_LIFE);
+        }
+        if for_pages {
+            // Browsers open six connections to one origin; answers that are held must not keep a refresh from going out.
+            server = server.cors(Cors::permissive()).api_port(0);
         }
         let server = server
             .start()
@@ -125,6 +132,26 @@ impl Stage {
             ClientKind::Naive => Client::Naive(Naive::new(wire, desk, tokens)),
             _ => Client::Textbook(Textbook::new(wire, desk, tokens)),
         })
+    }
+
+    /// The client to be watched in the tabs of a browser, signed in with the stage's session.
+    pub(crate) async fn browser(&self, kind: ClientKind, tabs: &Tabs) -> Result<Client, Problem> {
+        let api = Api::Numbered(url(&self.server.api_url("/api/calls")));
+        let orders = Orders {
+            client: kind,
+            token_endpoint: self.server.token_url(),
+            revocation_url: self.server.revocation_url(),
+            api_origin: self.server.api_origin().to_string(),
+            client_id: self.issued.client_id.clone(),
+        };
+        let tokens = serde_json::json!({
+            "accessToken": self.issued.access_token,
+            "refreshToken": self.issued.refresh_token,
+            "expiresIn": self.issued.expires_in.as_secs(),
+        });
+        Ok(Client::Browser(
+            Browser::prepare(tabs.clone(), api, &orders, tokens).await?,
+        ))
     }
 
     async fn session(&self, token_endpoint: Url, recorder: &Recorder) -> Result<Session, Problem> {

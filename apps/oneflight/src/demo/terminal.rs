@@ -23,7 +23,7 @@ pub(crate) async fn fly(
 ) -> Result<Exit, Problem> {
     let recorder = Recorder::new(None);
     let landed = tokio::select! {
-        landed = scenario::fly(scenario, client, requests, Pace::TERMINAL, &recorder) => landed,
+        landed = scenario::fly(scenario, client, requests, Pace::TERMINAL, &recorder, None) => landed,
         never = show_progress(&recorder, requests) => match never {},
         _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
     };

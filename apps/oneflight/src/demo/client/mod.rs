@@ -1,14 +1,16 @@
-//! The three clients, and the wire they share.
+//! The three clients, in this process and in a browser, and the wire they share.
 
+mod browser;
 mod desk;
 mod naive;
 mod oneflight;
 mod textbook;
 mod wire;
 
-use super::event::Lane;
+use super::event::{Lane, THIS_PROCESS};
 use super::flight::Outcome;
 
+pub(crate) use browser::{Browser, Orders};
 pub(crate) use desk::{Desk, Tokens};
 pub(crate) use naive::Naive;
 pub(crate) use oneflight::{Noted, Oneflight};
@@ -21,6 +23,7 @@ pub(crate) enum Client {
     Naive(Naive),
     Textbook(Textbook),
     Oneflight(Oneflight),
+    Browser(Browser),
 }
 
 impl Client {
@@ -30,6 +33,15 @@ impl Client {
             Self::Naive(client) => client.call(lane).await,
             Self::Textbook(client) => client.call(lane).await,
             Self::Oneflight(client) => client.call(lane).await,
+            Self::Browser(client) => client.call(lane).await,
+        }
+    }
+
+    /// Who flies this lane.
+    pub(crate) fn holder(&self, lane: u32) -> String {
+        match self {
+            Self::Browser(client) => client.holder(lane),
+            _ => THIS_PROCESS.to_owned(),
         }
     }
 
@@ -39,6 +51,7 @@ impl Client {
             Self::Naive(client) => client.sign_out(),
             Self::Textbook(client) => client.sign_out(),
             Self::Oneflight(client) => client.sign_out().await,
+            Self::Browser(client) => client.sign_out().await,
         }
     }
 
@@ -48,6 +61,8 @@ impl Client {
             Self::Naive(client) => client.access_token(),
             Self::Textbook(client) => client.access_token(),
             Self::Oneflight(client) => client.access_token(),
+            // Tokens do not leave the browser.
+            Self::Browser(_) => None,
         }
     }
 
@@ -56,6 +71,7 @@ impl Client {
         match self {
             Self::Naive(_) | Self::Textbook(_) => true,
             Self::Oneflight(client) => client.close().await,
+            Self::Browser(client) => client.close().await,
         }
     }
 }

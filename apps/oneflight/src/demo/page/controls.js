@@ -11,6 +11,47 @@
   let last = "storm";
 
   const chosen = () => document.querySelector("[name=client]:checked").value;
+  const place = () => document.querySelector("[name=place]:checked").value;
+  let flown = "process";
+  let holders = 1;
+
+  // The tabs that can fly. This page is the first; it hands the server's orders on to all of them.
+  const MOST_TABS = 10;
+  const pilot = (document.body.dataset.pilot = crypto.randomUUID());
+  const channel = new BroadcastChannel("oneflight-demo");
+  const tabs = new Set();
+
+  function muster() {
+    $("tabs").textContent = tabs.size === 1 ? "1 tab" : `${tabs.size} tabs`;
+    $("open-tab").setAttribute("aria-disabled", tabs.size >= MOST_TABS || document.body.dataset.package !== "yes");
+  }
+
+  channel.addEventListener("message", ({ data }) => {
+    if (data.pilot !== pilot) return;
+    if (data.type === "here") tabs.add(data.tab);
+    if (data.type === "gone") {
+      tabs.delete(data.tab);
+      const body = JSON.stringify([{ what: "gone", tab: data.tab }]);
+      fetch("/reports", { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => {});
+    }
+    muster();
+  });
+
+  function openTab() {
+    if (tabs.size >= MOST_TABS || document.body.dataset.package !== "yes") return;
+    let number = 2;
+    while (tabs.has(number)) number += 1;
+    document.querySelector("[name=place][value=browser]").checked = true;
+    fill(board);
+    hints();
+    window.open(`/tab?number=${number}&pilot=${pilot}`, "_blank");
+  }
+
+  function crew() {
+    return place() === "browser" ? { pilot, tabs: [...tabs].sort((one, other) => one - other) } : undefined;
+  }
+
+  const who = (client) => (flown === "process" ? client : `${client} in ${holders === 1 ? "this tab" : `${holders} tabs`}`);
 
   function busy(on) {
     flying = on;
@@ -40,7 +81,7 @@
       row.append(head);
       for (const client of ["naive", "textbook", "oneflight"]) {
         const cell = document.createElement("td");
-        const entry = board_.get(`${scenario} ${client}`);
+        const entry = board_.get(`${place()} ${scenario} ${client}`);
         cell.textContent = entry?.words ?? "–";
         if (entry) cell.dataset.tone = entry.kind ? "good" : "bad";
         row.append(cell);
@@ -50,14 +91,20 @@
   }
 
   const on = {
+    order(event) {
+      if (event.pilot === pilot) channel.postMessage(event);
+    },
     begin(event) {
       busy(true);
       last = event.scenario;
       const radio = document.querySelector(`[name=client][value=${event.client}]`);
       if (radio) radio.checked = true;
+      flown = event.place;
+      holders = event.holders.length;
+      document.querySelector(`[name=place][value=${flown}]`).checked = true;
       for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.scenario === event.scenario);
       picture.begin(event);
-      say("busy", `${event.client}, ${names[event.scenario].toLowerCase()}`, "In flight", "");
+      say("busy", `${who(event.client)}, ${names[event.scenario].toLowerCase()}`, "In flight", "");
       hints();
     },
     counters(event) {
@@ -76,10 +123,10 @@
     verdict(event) {
       picture.end();
       const { scenario, client } = event.report;
-      board.set(`${scenario} ${client}`, event);
+      board.set(`${flown} ${scenario} ${client}`, event);
       fill(board);
       const odd = event.as_expected ? "" : " This is not what was expected of this client.";
-      say(event.kind ? "good" : "bad", `${client}, ${names[scenario].toLowerCase()}`, event.words, event.because + odd);
+      say(event.kind ? "good" : "bad", `${who(client)}, ${names[scenario].toLowerCase()}`, event.words, event.because + odd);
       busy(false);
       landed();
     },
@@ -95,7 +142,7 @@
     if (flying) return;
     busy(true);
     const over = new Promise((resolve) => { landed = resolve; });
-    const body = JSON.stringify({ scenario, client, requests: Number($("requests").value) });
+    const body = JSON.stringify({ scenario, client, requests: Number($("requests").value), crew: crew() });
     try {
       const answer = await fetch("/flights", { method: "POST", headers: { "content-type": "application/json" }, body });
       if (!answer.ok) throw new Error((await answer.json()).error);
@@ -122,7 +169,19 @@
     if (flying) return;
     for (const client of ["naive", "textbook", "oneflight"]) await fly(last, client);
   });
-  $("controls").addEventListener("change", hints);
+  $("open-tab").addEventListener("click", openTab);
+  $("controls").addEventListener("change", () => {
+    hints();
+    fill(board);
+  });
+  if (document.body.dataset.package !== "yes") {
+    const radio = document.querySelector("[name=place][value=browser]");
+    radio.disabled = true;
+    radio.parentElement.title = $("open-tab").title = "The npm package was not built: `cargo xtask demo` builds it, and says what is missing.";
+    $("tabs").textContent = "not built";
+    $("open-tab").setAttribute("aria-disabled", true);
+  }
+  channel.postMessage({ type: "roll-call", pilot });
   fill(board);
   hints();
   connect();

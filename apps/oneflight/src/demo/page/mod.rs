@@ -1,10 +1,13 @@
-//! The page: one HTML document, a stream of events, and a way to start flights.
+//! The page: one HTML document, a stream of events, and a way to start flights; tabs of it that fly themselves.
+
+mod package;
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
@@ -17,11 +20,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::event::{Bus, Event, Recorder, THIS_PROCESS};
+use super::event::{Bus, Event, Holder, Place, Recorder, THIS_PROCESS};
 use super::kinds::{ClientKind, Scenario};
 use super::scenario;
 use super::stage::Pace;
+use super::tabs::{Crew, MOST_TABS, Report, Tabs};
 use crate::exit::{Exit, Problem};
+use package::Package;
 
 /// Where the page is looked for first.
 const FIRST_PORT: u16 = 4180;
@@ -36,20 +41,32 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const PICTURE: &str = include_str!("picture.js");
 const CONTROLS: &str = include_str!("controls.js");
+const TAB: &str = include_str!("tab.html");
+const TAB_SCRIPT: &str = include_str!("tab.js");
+const CLIENTS: &str = include_str!("clients.js");
 
-/// The page loads nothing and talks to nobody but its own server.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                      img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page loads nothing but from its own server, and talks to nobody but that and the test servers of the flights, whose
+/// ports nobody knows before.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; \
+                      img-src data:; connect-src 'self' http://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
 
 #[derive(Debug, Clone)]
 struct Page {
     bus: Bus,
     /// Held while a flight is on: one picture shows one flight.
     runway: Arc<Mutex<()>>,
+    /// The client for browsers, if it was built.
+    package: Option<Arc<Package>>,
+    /// The tabs of the present flight.
+    tabs: Arc<SyncMutex<Option<Tabs>>>,
 }
 
 /// Serves the page until Ctrl-C.
-pub(crate) async fn serve(port: Option<u16>) -> Result<Exit, Problem> {
+pub(crate) async fn serve(port: Option<u16>, web_package: Option<PathBuf>) -> Result<Exit, Problem> {
+    let package = web_package
+        .map(|folder| Package::read(&folder).map(Arc::new))
+        .transpose()?;
     let listener = listen(port).await?;
     let address = listener
         .local_addr()
@@ -57,11 +74,18 @@ pub(crate) async fn serve(port: Option<u16>) -> Result<Exit, Problem> {
     let page = Page {
         bus: Bus::new(),
         runway: Arc::default(),
+        package,
+        tabs: Arc::default(),
     };
     let router = Router::new()
         .route("/", get(document))
         .route("/events", get(events))
         .route("/flights", post(fly))
+        .route("/reports", post(reports))
+        .route("/tab", get(|| async { html(TAB.replace("{{style}}", STYLE)) }))
+        .route("/tab.js", get(|| async { script(TAB_SCRIPT) }))
+        .route("/clients.js", get(|| async { script(CLIENTS) }))
+        .route("/oneflight/{*file}", get(packaged))
         .layer(middleware::from_fn(only_this_machine))
         .with_state(page);
     println!("oneflight demo: http://{address}/");
@@ -108,16 +132,51 @@ async fn only_this_machine(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn document() -> Response {
-    let html = PAGE
-        .replace("{{style}}", STYLE)
-        .replace("{{picture}}", PICTURE)
-        .replace("{{controls}}", CONTROLS);
-    let mut response = Html(html).into_response();
+async fn document(State(page): State<Page>) -> Response {
+    let has_package = if page.package.is_some() { "yes" } else { "no" };
+    html(
+        PAGE.replace("{{style}}", STYLE)
+            .replace("{{package}}", has_package)
+            .replace("{{picture}}", PICTURE)
+            .replace("{{controls}}", CONTROLS),
+    )
+}
+
+fn html(text: String) -> Response {
+    let mut response = Html(text).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+fn script(text: &'static str) -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, "text/javascript"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (kind, text).into_response()
+}
+
+/// A file of the npm package.
+async fn packaged(State(page): State<Page>, Path(file): Path<String>) -> Response {
+    match page.package.as_ref().and_then(|package| package.file(&file)) {
+        Some((kind, bytes)) => (
+            [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")],
+            bytes,
+        )
+            .into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What the tabs say.
+async fn reports(State(page): State<Page>, Json(reports): Json<Vec<Report>>) -> StatusCode {
+    let tabs = page.tabs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(tabs) = tabs {
+        reports.into_iter().for_each(|report| tabs.hear(report));
+    }
+    StatusCode::NO_CONTENT
 }
 
 /// The present flight from its beginning, then what happens. A page that falls too far behind is cut off; it connects
@@ -139,17 +198,30 @@ struct Flight {
     scenario: Scenario,
     client: ClientKind,
     requests: u32,
+    /// Who flies it in a browser; nobody means this process.
+    crew: Option<Crew>,
+}
+
+impl Flight {
+    /// Why it cannot be flown.
+    fn fault(&self, page: &Page) -> Option<String> {
+        if !(1..=MOST_REQUESTS).contains(&self.requests) {
+            return Some(format!("1 to {MOST_REQUESTS} requests"));
+        }
+        let crew = self.crew.as_ref()?;
+        if page.package.is_none() {
+            return Some("there is no client for the browser: start the page with --web-package".to_owned());
+        }
+        (!(1..=MOST_TABS).contains(&crew.tabs.len())).then(|| format!("1 to {MOST_TABS} tabs"))
+    }
 }
 
 async fn fly(State(page): State<Page>, Json(flight): Json<Flight>) -> Response {
     let refuse = |status: StatusCode, error: String| {
         (status, Json(serde_json::json!({ "error": error }))).into_response()
     };
-    if !(1..=MOST_REQUESTS).contains(&flight.requests) {
-        return refuse(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("1 to {MOST_REQUESTS} requests"),
-        );
+    if let Some(fault) = flight.fault(&page) {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
     let Ok(runway) = Arc::clone(&page.runway).try_lock_owned() else {
         return refuse(
@@ -161,16 +233,28 @@ async fn fly(State(page): State<Page>, Json(flight): Json<Flight>) -> Response {
         scenario,
         client,
         requests,
+        crew,
     } = flight;
-    let recorder = Recorder::new(Some(page.bus));
+    let recorder = Recorder::new(Some(page.bus.clone()));
+    let tabs = crew.map(|crew| Tabs::new(page.bus, crew, recorder.clone()));
+    page.tabs
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone_from(&tabs);
+    let (place, holders) = match &tabs {
+        Some(tabs) => (Place::Browser, tabs.holders(requests)),
+        None => (Place::Process, vec![this_process(requests)]),
+    };
     recorder.tell(|_| Event::Begin {
         scenario,
         client,
         requests,
-        holders: vec![THIS_PROCESS],
+        place,
+        holders,
     });
     tokio::spawn(async move {
-        let last = match scenario::fly(scenario, client, requests, Pace::PAGE, &recorder).await {
+        let flown = scenario::fly(scenario, client, requests, Pace::PAGE, &recorder, tabs.as_ref()).await;
+        let last = match flown {
             Ok(landed) => landed.verdict(),
             Err(problem) => Event::Trouble {
                 text: format!("{problem}. {}", problem.next_step()),
@@ -181,4 +265,11 @@ async fn fly(State(page): State<Page>, Json(flight): Json<Flight>) -> Response {
         recorder.tell(|_| last);
     });
     StatusCode::ACCEPTED.into_response()
+}
+
+fn this_process(requests: u32) -> Holder {
+    Holder {
+        name: THIS_PROCESS.to_owned(),
+        lanes: (0..requests).collect(),
+    }
 }

@@ -35,11 +35,10 @@ const Picture = (() => {
 
     begin(event) {
       this.clear();
-      this.holders = event.holders;
+      this.holders = event.holders.map(({ name }) => name);
       this.expected = event.requests;
       // Every lane has its place from the start: nothing jumps while the requests go out.
-      for (const holder of this.holders)
-        for (let lane = 0; lane < event.requests; lane++) this.lane(holder, lane);
+      for (const { name, lanes } of event.holders) for (const lane of lanes) this.lane(name, lane);
       this.over = false;
       this.started = performance.now();
       this.tick();
@@ -134,7 +133,7 @@ const Picture = (() => {
       }
       grid.append(node("text", { x: 0, y: 14, class: "strong" }, "token"), node("text", { x: 0, y: 27, class: "strong" }, "endpoint"));
       grid.append(node("path", { class: "rail", d: `M0 ${STRIP_PX}H${right}` }));
-      for (const { holder, y } of groups) grid.append(node("text", { x: 0, y, class: "strong" }, holder));
+      for (const { holder, y } of groups) grid.append(node("text", { x: 0, y, class: "strong group" }, holder));
       const every = pitch * 5 >= 40 ? 5 : 10;
       for (const [key, y] of places) {
         const { number } = this.lanes.get(key);
