@@ -1,7 +1,8 @@
-// Serves an example: node serve.mjs FOLDER --binary FILE [--mount PATH=FOLDER]... [--server=OPTION]... [--port N]
+// Serves an example: node serve.mjs FOLDER (--binary FILE [--server=OPTION]... | --openid SCRIPT) [--mount PATH=FOLDER]... [--port N]
 //
 // Files come from FOLDER, and from the mounted ones; what begins with one of SERVER is handed to `oneflight testserver`,
-// so that page, API and token endpoint are one origin, as behind the reverse proxy of a real site.
+// so that page, API and token endpoint are one origin, as behind the reverse proxy of a real site. With --openid there is a real
+// OpenID provider instead, on an origin of its own; `/api` asks it about each token.
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createServer, request as send } from "node:http";
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     binary: { type: "string" },
+    openid: { type: "string" },
     mount: { type: "string", multiple: true, default: [] },
     port: { type: "string" },
     server: { type: "string", multiple: true, default: [] },
@@ -48,10 +50,42 @@ async function start() {
   throw new Error("the test server did not start");
 }
 
+/** Starts an OpenID provider on a free port; it ends when its standard input does, with us. Gives what answers in its place. */
+async function startOpenId() {
+  const child = spawn(process.execPath, [values.openid, "--access-token-seconds", "5"], { stdio: ["pipe", "pipe", "ignore"] });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
+  child.once("exit", (code) => {
+    console.error(`the provider ended with ${code}`);
+    process.exit(1);
+  });
+  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  const { issuer, control } = JSON.parse(value);
+  const json = (response, status, body, headers) =>
+    response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...headers }).end(JSON.stringify(body));
+  const refused = { "www-authenticate": 'Bearer error="invalid_token"' };
+
+  /** An API behind the provider: the token is good if the provider tells whose it is (OpenID Connect Core §5.3). */
+  async function api(request, response) {
+    const { authorization } = request.headers;
+    if (!authorization) return json(response, 401, {}, { "www-authenticate": "Bearer" });
+    const answer = await fetch(`${issuer}/me`, { headers: { authorization } });
+    return answer.ok ? json(response, 200, await answer.json()) : json(response, 401, {}, refused);
+  }
+  const answer = (request, response) => {
+    if (request.url === "/openid.json") json(response, 200, { issuer, clientId: "oneflight-test" });
+    else if (request.url.startsWith("/api/")) api(request, response).catch(() => response.destroy());
+    else return false;
+    return true;
+  };
+  return { target: new URL(control), answer };
+}
+
 /** Hands a request on, and its answer back. */
 function forward(request, response, target) {
   const { method, headers } = request;
-  const onward = send(new URL(request.url, target), { method, headers: { ...headers, host: target.host } }, (answer) => {
+  // The provider's own control has no folder.
+  const path = values.openid ? request.url.replace("/_control/", "/") : request.url;
+  const onward = send(new URL(path, target), { method, headers: { ...headers, host: target.host } }, (answer) => {
     response.writeHead(answer.statusCode, answer.headers);
     answer.pipe(response);
   });
@@ -81,8 +115,9 @@ function listen(server, port) {
   });
 }
 
-const target = await start();
+const { target, answer } = values.openid ? await startOpenId() : { target: await start(), answer: () => false };
 const site = createServer((request, response) => {
+  if (answer(request, response)) return;
   const { pathname } = new URL(request.url, target);
   if (SERVER.some((prefix) => pathname === prefix || pathname.startsWith(`${prefix}/`))) forward(request, response, target);
   else file(decodeURIComponent(pathname), response);
@@ -92,5 +127,5 @@ const port = await listen(site, Number(values.port ?? PORT)).catch((error) => {
   return listen(site, 0);
 });
 console.log(`page:    http://127.0.0.1:${port}/`);
-console.log(`control: ${new URL("/_control/", target)}`);
+console.log(`control: ${values.openid ? target : new URL("/_control/", target)}`);
 console.error("Ctrl-C ends it.");

@@ -1,6 +1,8 @@
 // A certified OpenID provider (npm oidc-provider) on a free loopback port, strict as it comes: refresh tokens of public
 // clients rotate, and using one twice ends the grant. Around it: counters, faults, and expiry on command.
 //
+// node provider.mjs [--access-token-seconds N]
+//
 // Prints one line of JSON when ready: {"issuer": …, "control": …}. Ends when its standard input ends.
 //
 // Control (a server of its own, JSON in and out):
@@ -14,8 +16,10 @@
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { parseArgs } from 'node:util';
 import Provider from 'oidc-provider';
 
+const { values } = parseArgs({ options: { 'access-token-seconds': { type: 'string', default: '3600' } } });
 const records = new Map();
 const counters = {
   token_posts: 0, refresh_posts: 0, refreshed: 0, invalid_grant: 0,
@@ -96,7 +100,9 @@ const provider = new Provider(issuer, {
   }],
   features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
   rotateRefreshToken: true,
-  ttl: { AccessToken: 3600, RefreshToken: 86_400, Grant: 86_400, Session: 86_400, Interaction: 600 },
+  // Pages of this machine may call the token and the revocation endpoint.
+  clientBasedCORS: (ctx, origin) => new URL(origin).hostname === '127.0.0.1',
+  ttl: { AccessToken: Number(values['access-token-seconds']), RefreshToken: 86_400, Grant: 86_400, Session: 86_400, Interaction: 600 },
 });
 provider.on('grant.revoked', () => { counters.grants_revoked += 1; });
 provider.use(async (ctx, next) => {

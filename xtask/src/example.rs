@@ -10,26 +10,33 @@ use crate::run::{cargo, program, root, say, shown, silent, watched};
 use crate::setup::{self, Environment};
 
 /// What there is to look at. One row each, its files in `examples/NAME`.
-const EXAMPLES: [Example; 3] = [
+const EXAMPLES: [Example; 4] = [
     Example {
         name: "angular",
         about: "the lesson's application, with Angular",
         build: angular,
-        server: &["--access-token-lifetime=5s"],
+        server: Server::Ours(&["--access-token-lifetime=5s"]),
+        slow: false,
+    },
+    Example {
+        name: "angular-openid",
+        about: "the same application, with a real OpenID provider (npm oidc-provider)",
+        build: angular_openid,
+        server: Server::OpenId,
         slow: false,
     },
     Example {
         name: "leptos",
         about: "a page in Rust, with leptos",
         build: leptos,
-        server: &[],
+        server: Server::Ours(&[]),
         slow: true,
     },
     Example {
         name: "vanilla",
         about: "one HTML file, no bundler",
         build: vanilla,
-        server: &[],
+        server: Server::Ours(&[]),
         slow: false,
     },
 ];
@@ -39,9 +46,12 @@ const PAGES: [Example; 1] = [Example {
     name: "rust-page",
     about: "sessions in Rust, commanded by the tests",
     build: rust_page,
-    server: &[],
+    server: Server::Ours(&[]),
     slow: false,
 }];
+
+/// The OpenID provider of the tests.
+const PROVIDER: &str = "tests/oidc-provider";
 
 const CHROMIUM: &str = "chromium";
 
@@ -50,10 +60,17 @@ struct Example {
     about: &'static str,
     /// Makes what is to be served.
     build: fn() -> Result<Site, Failure>,
-    /// Options of `oneflight testserver`.
-    server: &'static [&'static str],
+    server: Server,
     /// Whether its build is too long for every change, so that `cargo xtask deep` tries it.
     slow: bool,
+}
+
+/// Who is behind it.
+enum Server {
+    /// `oneflight testserver`, with these options.
+    Ours(&'static [&'static str]),
+    /// The OpenID provider of the tests.
+    OpenId,
 }
 
 /// A folder, and others that are served below it.
@@ -85,7 +102,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     setup::node().map_err(|what| Failure::new(format!("missing: {what}")))?;
     let site = example.ready()?;
-    say(format!("serving examples/{name} and `oneflight testserver`"));
+    say(format!("serving the example {name}, and the server behind it"));
     become_it(program("node").args(example.serve(&site)?).args(handed_on(rest)))
 }
 
@@ -120,24 +137,32 @@ impl Example {
     /// Builds it and the server.
     fn ready(&self) -> Result<Site, Failure> {
         let site = (self.build)()?;
-        say("building the command `oneflight` (the first time takes a minute or two)");
-        shown(cargo().args(["build", "--quiet", "--package", "oneflight-cli"]))?;
+        if let Server::Ours(_) = self.server {
+            say("building the command `oneflight` (the first time takes a minute or two)");
+            shown(cargo().args(["build", "--quiet", "--package", "oneflight-cli"]))?;
+        }
         Ok(site)
     }
 
     /// The script that serves it, and its arguments.
     fn serve(&self, site: &Site) -> Result<Vec<String>, Failure> {
-        let mut line = vec![
-            "examples/serve.mjs".to_owned(),
-            site.folder.display().to_string(),
-            "--binary".to_owned(),
-            crate::browser::binary()?.display().to_string(),
-        ];
+        let mut line = vec!["examples/serve.mjs".to_owned(), site.folder.display().to_string()];
+        match self.server {
+            Server::Ours(options) => {
+                line.push("--binary".to_owned());
+                line.push(crate::browser::binary()?.display().to_string());
+                line.extend(options.iter().map(|option| format!("--server={option}")));
+            }
+            Server::OpenId => {
+                setup::npm_packages(&root().join(PROVIDER)).map_err(Failure::new)?;
+                line.push("--openid".to_owned());
+                line.push(format!("{PROVIDER}/provider.mjs"));
+            }
+        }
         for (path, folder) in &site.mounts {
             line.push("--mount".to_owned());
             line.push(format!("{path}={}", folder.display()));
         }
-        line.extend(self.server.iter().map(|option| format!("--server={option}")));
         Ok(line)
     }
 
@@ -149,7 +174,7 @@ impl Example {
         each: impl FnMut(&str),
     ) -> Result<bool, Failure> {
         let site = self.ready()?;
-        say(format!("trying examples/{} in {browser}", self.name));
+        say(format!("trying the example {} in {browser}", self.name));
         watched(
             program("node")
                 .args(["tests/browser/examples/run.mjs", browser, self.name])
@@ -168,8 +193,16 @@ fn vanilla() -> Result<Site, Failure> {
     })
 }
 
-/// With the packages as an installation would bring them.
 fn angular() -> Result<Site, Failure> {
+    angular_built("dist", &[])
+}
+
+fn angular_openid() -> Result<Site, Failure> {
+    angular_built("dist-openid", &["--configuration", "openid"])
+}
+
+/// With the packages as an installation would bring them.
+fn angular_built(dist: &str, configuration: &[&str]) -> Result<Site, Failure> {
     let tarballs = npm::build()?;
     let folder = root().join("examples/angular");
     setup::npm_packages(&folder).map_err(Failure::new)?;
@@ -194,10 +227,11 @@ fn angular() -> Result<Site, Failure> {
     silent(
         program("node")
             .args(["node_modules/@angular/cli/bin/ng.js", "build"])
+            .args(configuration)
             .current_dir(&folder),
     )?;
     Ok(Site {
-        folder: folder.join("dist"),
+        folder: folder.join(dist),
         mounts: vec![],
     })
 }
@@ -257,8 +291,10 @@ mod tests {
     #[test]
     fn every_example_has_a_folder_a_readme_and_a_test() {
         for Example { name, .. } in &EXAMPLES {
+            // Both of Angular's are one application.
+            let folder = name.strip_suffix("-openid").unwrap_or(name);
             for file in [
-                format!("examples/{name}/README.md"),
+                format!("examples/{folder}/README.md"),
                 format!("tests/browser/examples/{name}.mjs"),
             ] {
                 assert!(root().join(&file).is_file(), "{file} is missing");

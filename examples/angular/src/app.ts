@@ -16,9 +16,10 @@ export class App {
 
   constructor() {
     const router = inject(Router);
-    // Whoever ended it: this tab, another one, or the server.
+    // Whoever ended it: this tab, another one, or the server. Pages that need no session stay.
     effect(() => {
-      if (this.oneflight.status() === 'signed-out') void router.navigate(['/login']);
+      const isGuarded = router.routerState.snapshot.root.firstChild?.routeConfig?.canActivate !== undefined;
+      if (this.oneflight.status() === 'signed-out' && isGuarded) void router.navigate(['/login']);
     });
   }
 }

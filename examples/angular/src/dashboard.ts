@@ -1,7 +1,7 @@
-import { HttpClient } from '@angular/common/http';
+import { HttpClient, HttpContext } from '@angular/common/http';
 import { Component, DestroyRef, inject, signal } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
-import { isRenewalFailed, Oneflight } from '@oneflight/angular';
+import { isRenewalFailed, Oneflight, ONEFLIGHT_OPT_OUT } from '@oneflight/angular';
 import { catchError, forkJoin, map, type Observable, of, Subject, switchMap, tap } from 'rxjs';
 
 const TILES = 50;
@@ -53,13 +53,16 @@ export class Dashboard {
     );
   }
 
-  // ---- the test server's own side: not part of an application
+  // ---- the server's own side: not part of an application, and none of the token's business
+
+  readonly #outside = { context: new HttpContext().set(ONEFLIGHT_OPT_OUT, true) };
 
   protected expire(): void {
-    this.#http.post('/_control/expire', {}).subscribe();
+    this.#http.post('/_control/expire', {}, this.#outside).subscribe();
   }
 
   #countPosts(): void {
-    this.#http.get<{ refresh_posts: number }>('/_control/counters').subscribe((seen) => this.posts.set(seen.refresh_posts));
+    const url = '/_control/counters';
+    this.#http.get<{ refresh_posts: number }>(url, this.#outside).subscribe((seen) => this.posts.set(seen.refresh_posts));
   }
 }

@@ -5,21 +5,23 @@ import { provideRouter } from '@angular/router';
 import { oneflightInterceptor, provideOneflight } from '@oneflight/angular';
 
 import { App } from './app';
-import { routes } from './routes';
+// With the configuration `openid`, angular.json puts openid/backend.ts in its place.
+import { backend } from './backend';
+import { guarded } from './routes';
 
-void bootstrapApplication(App, {
-  providers: [
-    provideZonelessChangeDetection(),
-    provideRouter(routes),
-    provideOneflight({
-      // POST {"refreshToken"} gives {"accessToken", "refreshToken", "expiresIn"}.
-      refreshUrl: '/api/auth/refresh',
-      signOutUrl: '/api/auth/logout',
-      origins: ['self'],
-      storage: 'local',
-      // angular.json puts it beside the application.
-      wasm: '/oneflight.wasm',
-    }),
-    provideHttpClient(withInterceptors([oneflightInterceptor])),
-  ],
+async function start(): Promise<void> {
+  const { session, routes } = await backend();
+  await bootstrapApplication(App, {
+    providers: [
+      provideZonelessChangeDetection(),
+      provideRouter([...routes, ...guarded]),
+      provideOneflight(session),
+      provideHttpClient(withInterceptors([oneflightInterceptor])),
+    ],
+  });
+}
+
+start().catch((error: unknown) => {
+  document.body.textContent = `This application cannot start: ${String(error)}`;
+  throw error;
 });

@@ -2,9 +2,6 @@ import type { Routes } from '@angular/router';
 import { signedInGuard } from '@oneflight/angular';
 
 import { Dashboard } from './dashboard';
-import { SignIn } from './sign-in';
 
-export const routes: Routes = [
-  { path: 'login', component: SignIn },
-  { path: '', component: Dashboard, canActivate: [signedInGuard] },
-];
+/** What one must be signed in for. */
+export const guarded: Routes = [{ path: '', component: Dashboard, canActivate: [signedInGuard] }];

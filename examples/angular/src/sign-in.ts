@@ -1,6 +1,6 @@
 import { HttpClient, HttpContext, type HttpErrorResponse } from '@angular/common/http';
 import { Component, inject, signal } from '@angular/core';
-import { Router } from '@angular/router';
+import { ActivatedRoute, Router } from '@angular/router';
 import { Oneflight, ONEFLIGHT_OPT_OUT } from '@oneflight/angular';
 
 /** What the back end answers to a login, and to a refresh. */
@@ -25,6 +25,7 @@ export class SignIn {
   readonly #http = inject(HttpClient);
   readonly #oneflight = inject(Oneflight);
   readonly #router = inject(Router);
+  readonly #route = inject(ActivatedRoute);
   protected readonly problem = signal('');
 
   protected signIn(username: string, password: string): void {
@@ -33,7 +34,8 @@ export class SignIn {
     this.#http.post<LoginResponse>('/api/auth/login', { username, password }, { context }).subscribe({
       next: async (tokens) => {
         await this.#oneflight.signIn(tokens);
-        await this.#router.navigate(['/']);
+        // Where the guard had turned away.
+        await this.#router.navigateByUrl(this.#route.snapshot.queryParamMap.get('returnTo') ?? '/');
       },
       error: ({ status }: HttpErrorResponse) => {
         this.problem.set(status === 401 ? 'Wrong user name or password.' : 'The server cannot be reached.');

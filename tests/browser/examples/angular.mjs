@@ -43,6 +43,17 @@ export const tests = {
     same(seen, { posts: 1, requests: 4 * TILES, reused: 0 }, "what the server saw");
   },
 
+  async b10_s1_t1_after_the_five_seconds_of_a_token_both_tabs_renew_it_once_before_they_call(example) {
+    const tabs = [await example.open(), await example.open()];
+    await signIn(tabs[0]);
+    await tabs[1].goto(example.url);
+    await answered(tabs[1]);
+    // Nobody calls meanwhile, so nobody renews.
+    await tabs[0].waitForFunction((expired) => Date.now() > expired, Date.now() + 5500);
+    const seen = await during(example, () => Promise.all(tabs.map(reload)));
+    same(seen, { posts: 1, requests: 2 * TILES, reused: 0 }, "what the server saw");
+  },
+
   async b10_s5_switching_to_other_requests_cancels_these_and_never_the_refresh(example) {
     const page = await example.open();
     await signIn(page);
