@@ -38,7 +38,7 @@
 //! - Requests through an HTTP client: the `tower` module (feature `tower`), the crate `oneflight-reqwest`, or the
 //!   pieces that both are made of, [`intercept`].
 //! - Where tokens come from: [`endpoint`]. OAuth 2.0, client credentials, JSON of home-grown back ends, a function.
-//! - Where they are kept: [`store`]. In memory, or wherever a [`Store`] is written for.
+//! - Where they are kept: [`store`]. In memory, in a file (feature `file`), or wherever a [`Store`] is written for.
 //! - A back end with many users: [`Sessions`].
 //! - What goes wrong, and what to do about it: [`Error::action`].
 //! - What happens: [`Session::events`], [`Session::status_changes`], `tracing`, and numbers (feature `metrics`).
@@ -47,6 +47,7 @@
 //! # Features
 //! | feature | what it adds |
 //! |---|---|
+//! | `file` | a store in a file, for sessions that outlive the process and are shared by several |
 //! | `tower` | a layer for HTTP clients and for gRPC |
 //! | `metrics` | numbers, through the facade of the `metrics` crate |
 //! | `oauth2` | sign-in with the token responses of the `oauth2` crate |
@@ -85,6 +86,8 @@ pub use session::{
     Authorization, Closed, IntoTokens, JsonTokens, Session, SessionBuilder, SignedIn, SignedOut, Token,
 };
 pub use sessions::{RegistryFull, Sessions};
+#[cfg(feature = "file")]
+pub use store::{FileStore, FileStoreError};
 pub use store::{MemoryStore, MemoryStores, Store, StoreError};
 
 /// What the methods of object-safe async traits return.

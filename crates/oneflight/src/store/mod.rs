@@ -1,5 +1,7 @@
 //! Where the record of a session is kept, and how holders keep out of each other's way.
 
+#[cfg(feature = "file")]
+mod file;
 mod memory;
 
 use std::error::Error as StdError;
@@ -11,6 +13,8 @@ use futures_core::Stream;
 use oneflight_core::machine::Swap;
 use oneflight_core::{Record, Stored, Version};
 
+#[cfg(feature = "file")]
+pub use file::{Damage, FileStore, FileStoreError};
 pub use memory::{MemoryStore, MemoryStores};
 
 use crate::BoxFuture;

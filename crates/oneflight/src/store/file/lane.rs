@@ -1,0 +1,84 @@
+//! Work that waits for a disk, on a thread of its own.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+/// How many jobs may wait. A driver has a few at a time, so more means that one does not end.
+const MOST_JOBS: usize = 64;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// One thread at most, which is there while there is something to do.
+///
+/// Not tokio's threads for blocking work: a runtime that is shut down waits for those, and a disk may hang for ever.
+#[derive(Clone, Default)]
+pub(super) struct Lane {
+    queue: Arc<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    runs: bool,
+}
+
+/// Nobody will do it.
+pub(super) struct Stuck;
+
+impl Lane {
+    /// Does the work after what was begun before. It is done even if nobody waits for it any more; `wanted` tells it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Result<T, Stuck> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Box::new(move || {
+            let done = work(&|| !sender.is_closed());
+            // Whoever asked may have gone.
+            let _ = sender.send(done);
+        }))?;
+        receiver.await.map_err(|_| Stuck)
+    }
+
+    fn push(&self, job: Job) -> Result<(), Stuck> {
+        let mut queue = self.queue();
+        if queue.jobs.len() >= MOST_JOBS {
+            return Err(Stuck);
+        }
+        queue.jobs.push_back(job);
+        if queue.runs {
+            return Ok(());
+        }
+        let lane = self.clone();
+        let thread = thread::Builder::new().name("oneflight-file".to_owned());
+        if thread.spawn(move || lane.work()).is_err() {
+            queue.jobs.pop_back();
+            return Err(Stuck);
+        }
+        queue.runs = true;
+        Ok(())
+    }
+
+    fn work(&self) {
+        loop {
+            let job = {
+                let mut queue = self.queue();
+                let job = queue.jobs.pop_front();
+                queue.runs = job.is_some();
+                job
+            };
+            match job {
+                Some(job) => job(),
+                None => return,
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing below can panic half-way through a change.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

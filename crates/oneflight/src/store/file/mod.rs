@@ -1,0 +1,151 @@
+//! A store in a file.
+
+mod disk;
+mod error;
+mod format;
+mod lane;
+mod place;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use oneflight_core::machine::Swap;
+use oneflight_core::{Record, Stored, Version};
+
+pub use error::FileStoreError;
+pub use format::Damage;
+
+use super::{Guard, Store, StoreError};
+use crate::BoxFuture;
+use disk::Disk;
+use lane::{Lane, Stuck};
+use turn::Turns;
+
+/// A store in a file, shared by all processes of a machine that open the same path.
+///
+/// - **The lock** is the operating system's, on `NAME.lock` beside the file. It ends with the process that holds it, however
+///   that ends. Waiting for it happens on a thread of its own, which keeps no runtime from shutting down.
+/// - **Writes** replace the file: `NAME.new` is written, synced and renamed over it, and the folder is synced. At every moment
+///   the file holds the record of before or the one of after, whole. `NAME.turn` keeps two writers apart.
+/// - **The content** has a format, a version and a checksum. A file that is damaged, or was written by a newer oneflight, is
+///   an error that says so, and is never overwritten.
+/// - **Permissions:** on Unix all these files are made with mode 0600. A file that others may use is refused when it is
+///   opened. The content is not encrypted.
+/// - **Network file systems** are refused where they are recognised (on Linux: NFS, SMB, Ceph, AFS, Coda, Lustre, GPFS), and
+///   doubtful ones (FUSE, 9p) cause a warning.
+///
+/// Clones, and stores opened on the same path, are the same record. Holders learn of each other when they read: there are
+/// no [changes](Store::changes), except that a holder which waits for the lock gets it as soon as it is free.
+///
+/// # Examples
+/// ```
+/// use oneflight::{FileStore, JsonTokens, Session};
+/// # use bytes::Bytes;
+/// # use http::{Request, Response};
+/// # use oneflight::endpoint::{OAuthEndpoint, exchange_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let http = || exchange_fn(async |_: Request<Bytes>, _| Ok(Response::new(Bytes::from("{}"))));
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("my-program/session");
+/// let session = |store| Session::builder()
+///     .endpoint(OAuthEndpoint::builder("https://as.example/token", "my-client", http())
+///         .build().expect("the settings are right"))
+///     .origins(["https://api.example.com"])
+///     .store(store)
+///     .build();
+///
+/// // The first run of the program signs in …
+/// let first = session(FileStore::open(&path)?)?;
+/// first.sign_in(JsonTokens(r#"{"access_token":"a","refresh_token":"r","expires_in":900}"#)).await?;
+///
+/// // … and the second one finds the session.
+/// let second = session(FileStore::open(&path)?)?;
+/// assert_eq!(second.token().await?.header(), "Bearer a");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FileStore {
+    disk: Arc<Disk>,
+    shared: Arc<Shared>,
+}
+
+/// What clones share.
+#[derive(Default)]
+struct Shared {
+    turns: Turns,
+    /// Apart, so that nobody reads behind a write that does not end.
+    reads: Lane,
+    writes: Lane,
+}
+
+impl FileStore {
+    /// Opens the file, which need not exist; its folder is made if there is none. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// [`FileStoreError`] names the file and the next step. Nothing has been written then, except empty files beside it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileStoreError> {
+        Ok(Self {
+            disk: Arc::new(Disk::open(path.as_ref())?),
+            shared: Arc::default(),
+        })
+    }
+
+    /// The file, links followed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.disk.path
+    }
+
+    fn settled<T>(&self, done: Result<Result<T, FileStoreError>, Stuck>) -> Result<T, StoreError> {
+        let stuck = |_| {
+            Err(FileStoreError::Stuck {
+                path: self.disk.path.clone(),
+            })
+        };
+        Ok(done.unwrap_or_else(stuck)?)
+    }
+}
+
+impl Store for FileStore {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        let disk = Arc::clone(&self.disk);
+        Box::pin(async move { self.settled(self.shared.reads.run(move |_| disk.load()).await) })
+    }
+
+    fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
+        Box::pin(async move { Ok(self.shared.turns.take(&self.disk).await?) })
+    }
+
+    fn compare_and_swap(
+        &self,
+        expected: Option<Version>,
+        record: Record,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        let disk = Arc::clone(&self.disk);
+        Box::pin(async move {
+            // A driver that ends drops its guard, not the write: until that has ended, the lock is kept.
+            let kept = self.shared.turns.keep();
+            let swapped = self.shared.writes.run(move |wanted| {
+                let swapped = disk.compare_and_swap(expected, &record, wanted);
+                drop(kept);
+                swapped
+            });
+            self.settled(swapped.await)
+        })
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("path", &self.disk.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,301 @@
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use oneflight_core::{BackOff, EndReason, HolderId, Mark, Secret, SessionId, State, TokenSet, WallTime};
+use tempfile::TempDir;
+
+use super::format::{parse, write};
+use super::*;
+
+fn live(refresh: &str) -> Record {
+    let mut tokens = TokenSet::new("s3cret-access", WallTime::from_unix_millis(5)).unwrap();
+    tokens = tokens
+        .refresh_token(refresh)
+        .unwrap()
+        .expires_in(Duration::from_millis(900));
+    tokens = tokens.scope("read write").id_token("s3cret-id");
+    tokens.extra = vec![("x".into(), Secret::new("{\"deep\":1}"))];
+    Record {
+        session: SessionId([1; 16]),
+        set: 3,
+        state: State::Live {
+            tokens: tokens.into(),
+            mark: Some(Mark {
+                holder: HolderId([0xab; 16]),
+                at: WallTime::from_unix_millis(6),
+            }),
+            back_off: Some(BackOff {
+                start: WallTime::from_unix_millis(7),
+                length: Duration::from_secs(8),
+                step: 9,
+            }),
+        },
+    }
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session");
+    (folder, path)
+}
+
+fn shown(record: &Record) -> String {
+    let State::Live {
+        tokens,
+        mark,
+        back_off,
+    } = &record.state
+    else {
+        return format!("{record:?}");
+    };
+    let refresh = tokens.refresh_token.as_ref().unwrap().expose();
+    let extra: Vec<_> = tokens
+        .extra
+        .iter()
+        .map(|(name, value)| (name, value.expose()))
+        .collect();
+    format!(
+        "{:?} {} {} {refresh} {:?} {:?} {:?} {:?} {extra:?} {mark:?} {back_off:?}",
+        record.session,
+        record.set,
+        tokens.access_token.expose(),
+        tokens.received_at,
+        tokens.expires_in,
+        tokens.scope,
+        tokens.id_token.as_ref().unwrap().expose(),
+    )
+}
+
+#[test]
+fn p8_everything_in_a_record_comes_back() {
+    let ended = |reason| Record {
+        session: SessionId([2; 16]),
+        set: 4,
+        state: State::Ended(reason),
+    };
+    for record in [
+        live("r1"),
+        ended(EndReason::SignOut),
+        ended(EndReason::GrantDead { after_loss: false }),
+        ended(EndReason::GrantDead { after_loss: true }),
+        ended(EndReason::Removed),
+    ] {
+        let back = parse(&write(Version(7), &record).unwrap()).unwrap();
+        assert_eq!(back.version, Version(7));
+        assert_eq!(shown(&back.record), shown(&record));
+    }
+}
+
+#[tokio::test]
+async fn p8_a_record_from_the_future_is_refused_and_not_overwritten() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    let future = "{\"oneflight_file\":2,\"what\":\"nobody knows yet\"}\nanything";
+    fs::write(&path, future).unwrap();
+    let error = store.load().await.unwrap_err().to_string();
+    assert!(
+        error.contains("newer oneflight") && error.contains("session"),
+        "{error}"
+    );
+    for expected in [None, Some(Version(1))] {
+        store.compare_and_swap(expected, live("r1")).await.unwrap_err();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), future);
+}
+
+#[tokio::test]
+async fn p6_a_file_that_ends_early_is_an_error_that_names_it_and_is_left_alone() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    let Swap::Written(version) = store.compare_and_swap(None, live("s3cret-r1")).await.unwrap() else {
+        panic!("nothing stood there")
+    };
+    let whole = fs::read(&path).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = store.load().await.unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        assert!(error.to_string().contains("sign in again"), "{error}");
+        assert!(!said.contains("s3cret"), "{said}");
+        for expected in [None, Some(version)] {
+            store.compare_and_swap(expected, live("r2")).await.unwrap_err();
+        }
+        assert_eq!(fs::read(&path).unwrap(), &whole[..length]);
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(store.load().await.unwrap().unwrap().version, version);
+}
+
+#[test]
+fn p6_a_single_wrong_byte_anywhere_is_noticed() {
+    let whole = write(Version(7), &live("r1")).unwrap();
+    for place in 0..whole.len() {
+        let mut wrong = whole.to_vec();
+        wrong[place] ^= 1;
+        assert!(parse(&wrong).is_err(), "byte {place}");
+    }
+}
+
+#[test]
+fn p6_foreign_files_are_named_and_left_as_they_were() {
+    let contents: [&[u8]; 6] = [
+        b"",
+        b"\n\n",
+        b"refresh-token\n",
+        b"{\"refresh_token\":\"s3cret\"}\n",
+        b"\x7fELF\0\x01",
+        &[0; 100],
+    ];
+    for content in contents {
+        let (_folder, path) = place();
+        fs::write(&path, content).unwrap();
+        make_private(&path);
+        let error = FileStore::open(&path).unwrap_err();
+        assert!(matches!(error, FileStoreError::Damaged { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        FileStore::open(folder.path()),
+        Err(FileStoreError::NotAFile { .. })
+    ));
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn make_private(_path: &Path) {}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn p9_only_the_owner_can_read_what_is_written_and_others_files_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/session");
+    let store = FileStore::open(&path).unwrap();
+    store.compare_and_swap(None, live("r1")).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+        let found = entry.unwrap().path();
+        assert_eq!(mode(&found), 0o600, "{found:?}");
+    }
+    for open in [0o640, 0o604, 0o620] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(open)).unwrap();
+        let error = FileStore::open(&path).unwrap_err();
+        assert!(
+            matches!(error, FileStoreError::Exposed { mode, .. } if mode == open),
+            "{error}"
+        );
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn p1_a_link_keeps_pointing_to_the_true_file() {
+    let (folder, path) = place();
+    FileStore::open(&path)
+        .unwrap()
+        .compare_and_swap(None, live("r1"))
+        .await
+        .unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = FileStore::open(&link).unwrap();
+    let standing = store.load().await.unwrap().unwrap().version;
+    store.compare_and_swap(Some(standing), live("r2")).await.unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&path).unwrap().contains("r2"));
+}
+
+#[tokio::test]
+async fn p7_a_write_that_fails_leaves_the_old_record_whole() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    store.compare_and_swap(None, live("r1")).await.unwrap();
+    let before = fs::read(&path).unwrap();
+    // A folder stands where the new file would be written.
+    fs::create_dir(store.disk.path.with_file_name("session.new")).unwrap();
+    let standing = store.load().await.unwrap().unwrap().version;
+    store
+        .compare_and_swap(Some(standing), live("r2"))
+        .await
+        .unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn p4_versions_begin_at_the_time_so_a_file_made_anew_has_others() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    store.compare_and_swap(None, live("r1")).await.unwrap();
+    let before = store.load().await.unwrap().unwrap().version;
+    assert!(before.0 > 1_000_000_000_000, "{before:?}");
+}
+
+#[tokio::test]
+async fn p3_who_waits_on_a_lock_file_that_was_removed_goes_on_with_the_one_in_its_place() {
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    let other = FileStore::open(&path).unwrap();
+    let held = store.lock().await.unwrap();
+    let mut waits = other.lock();
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    fs::remove_file(&store.disk.lock).unwrap();
+    drop(held);
+    // Whoever waited has the file that is there now, so a third one waits for it.
+    let _held = waits.await.unwrap();
+    assert!(futures_util::poll!(store.lock()).is_pending());
+}
+
+/// What the child of the test below does: it dies in the middle of replacing the file.
+const CHILDS_FILE: &str = "ONEFLIGHT_CHILDS_FILE";
+
+#[tokio::test]
+async fn p2_p6_a_crash_in_the_middle_of_a_write_leaves_one_record_or_the_other() {
+    if let Some(path) = std::env::var_os(CHILDS_FILE) {
+        let store = FileStore::open(PathBuf::from(path)).unwrap();
+        let standing = store.load().await.unwrap().unwrap().version;
+        let _ = store.compare_and_swap(Some(standing), live("after")).await;
+        return;
+    }
+    let points = [
+        ("before-temporary", "before"),
+        ("half-written", "before"),
+        ("written", "before"),
+        ("file-synced", "before"),
+        ("renamed", "after"),
+        ("synced", "after"),
+    ];
+    for (point, expected) in points {
+        let (_folder, path) = place();
+        let store = FileStore::open(&path).unwrap();
+        store.compare_and_swap(None, live("before")).await.unwrap();
+        let died = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "store::file::tests::p2_p6_a_crash_in_the_middle_of_a_write_leaves_one_record_or_the_other",
+            ])
+            .env(CHILDS_FILE, &path)
+            .env("ONEFLIGHT_DIE_AT", point)
+            .output()
+            .unwrap();
+        assert!(!died.status.success(), "{point}: the child did not die");
+        let stored = store.load().await.unwrap().unwrap();
+        assert!(shown(&stored.record).contains(expected), "{point}");
+        // What it left behind, its turn among it, stops nobody.
+        let swap = store
+            .compare_and_swap(Some(stored.version), live("next"))
+            .await
+            .unwrap();
+        assert_eq!(swap, Swap::Written(Version(stored.version.0 + 1)), "{point}");
+    }
+}
