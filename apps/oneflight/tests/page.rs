@@ -166,13 +166,7 @@ fn check_tabs(flight: &Value) {
         number(&flight["reuse_detected"]),
     );
     match (name("client"), name("scenario")) {
-        ("oneflight", scenario) => {
-            check_flight(flight);
-            assert!(
-                scenario == "lost-answer" || number(&flight["bands"]) == posts,
-                "{flight}"
-            );
-        }
+        ("oneflight", _) => check_flight(flight),
         (_, "storm" | "late-401") => {
             assert!(posts > 1 && reuse > 0, "{flight}");
             assert!(name("words").ends_with("signed out"), "{flight}");

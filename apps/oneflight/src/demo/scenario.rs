@@ -85,16 +85,10 @@ pub(crate) async fn fly(
         p50_ms: millis(tally.p50),
         p99_ms: millis(tally.p99),
     };
-    let expected = Expectation::of(kind, scenario);
-    // What the others do in a browser depends on its connections and the number of its tabs.
-    let mut misses = if tabs.is_none() || kind == ClientKind::Oneflight {
-        expected.misses(&report)
-    } else {
-        Vec::new()
-    };
-    let because = match tabs {
-        None => expected.because,
-        Some(tabs) => Expectation::because_in_tabs(kind, scenario, tabs.numbers().len()),
+    let tabs = tabs.map_or(1, |tabs| tabs.numbers().len());
+    let (mut misses, because) = match Expectation::in_tabs(kind, scenario, tabs) {
+        Some(expected) => (expected.misses(&report), expected.because),
+        None => (Vec::new(), Expectation::EACH_TAB_FOR_ITSELF),
     };
     if counters.api_ok != u64::from(tally.ok) {
         misses.push(format!(
