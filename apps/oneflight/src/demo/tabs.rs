@@ -34,7 +34,7 @@ pub(crate) struct Crew {
 /// What a tab says.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
-pub(crate) enum Report {
+pub(crate) enum TabReport {
     /// A call's request was sent.
     Sent { call: u64, at: f64 },
     /// It was refused.
@@ -166,20 +166,20 @@ impl Tabs {
     }
 
     /// Takes in what a tab says.
-    pub(crate) fn hear(&self, report: Report) {
+    pub(crate) fn hear(&self, report: TabReport) {
         let mut state = self.state();
         match report {
-            Report::Sent { call, at } => {
+            TabReport::Sent { call, at } => {
                 if let Some(lane) = state.lane(call) {
                     lane.sent_at(at);
                 }
             }
-            Report::Refused { call, at } => {
+            TabReport::Refused { call, at } => {
                 if let Some(lane) = state.lane(call) {
                     lane.refused_at(at);
                 }
             }
-            Report::RefreshSent {
+            TabReport::RefreshSent {
                 flight,
                 tab,
                 refresh,
@@ -190,7 +190,7 @@ impl Tabs {
                 let note = self.0.recorder.refresh_by(Self::name(tab), lane, Some(at));
                 state.refreshes.insert((tab, refresh), note);
             }
-            Report::RefreshEnded {
+            TabReport::RefreshEnded {
                 flight,
                 tab,
                 refresh,
@@ -201,14 +201,14 @@ impl Tabs {
                     note.ended_at(at, failure);
                 }
             }
-            Report::RefreshSent { .. } | Report::RefreshEnded { .. } => {}
-            Report::Done { call, answer } => {
+            TabReport::RefreshSent { .. } | TabReport::RefreshEnded { .. } => {}
+            TabReport::Done { call, answer } => {
                 if let Some(waiting) = state.waiting.remove(&call) {
                     // Whoever asked may have given up.
                     let _ = waiting.answer.send(answer);
                 }
             }
-            Report::Gone { tab } => {
+            TabReport::Gone { tab } => {
                 let lost: Vec<u64> = state
                     .waiting
                     .iter()
@@ -265,7 +265,7 @@ mod tests {
         let tabs = tabs(&[1, 2]);
         let (asked, ()) = tokio::join!(tabs.ask(2, "call", json!(null), None), async {
             tokio::task::yield_now().await;
-            tabs.hear(Report::Gone { tab: 2 });
+            tabs.hear(TabReport::Gone { tab: 2 });
         });
         assert_eq!(
             asked,
@@ -279,10 +279,10 @@ mod tests {
 
     #[test]
     fn x2_reports_are_read_as_the_page_writes_them() {
-        let read = |text: &str| serde_json::from_str::<Report>(text).expect("a report");
+        let read = |text: &str| serde_json::from_str::<TabReport>(text).expect("a report");
         let done =
             read(r#"{"what":"done","call":7,"answer":{"outcome":"failed","why":"no","retryAfterMs":250}}"#);
-        let Report::Done { call: 7, answer } = done else {
+        let TabReport::Done { call: 7, answer } = done else {
             panic!("{done:?}");
         };
         let why = "no".to_owned();
@@ -295,7 +295,7 @@ mod tests {
         );
         assert!(matches!(
             read(r#"{"what":"refresh-sent","flight":1,"tab":2,"refresh":0,"at":1.5}"#),
-            Report::RefreshSent { call: None, .. }
+            TabReport::RefreshSent { call: None, .. }
         ));
     }
 }

@@ -69,7 +69,7 @@ function shelf({ flight, tokens }) {
   const key = `oneflight-demo-${flight}`;
   const keep = (kept) => localStorage.setItem(key, JSON.stringify(kept));
   if (tokens) keep({ access: tokens.accessToken, refresh: tokens.refreshToken });
-  return { read: () => JSON.parse(localStorage.getItem(key)), keep, clear: () => localStorage.removeItem(key) };
+  return { read: () => JSON.parse(localStorage.getItem(key)), keep, clear: async () => localStorage.removeItem(key) };
 }
 
 /** One refresh (RFC 6749 §6). */
@@ -96,12 +96,8 @@ async function naive(settings) {
       tokens.keep(newer);
       return outcome(await get(url, newer.access));
     },
-    async signOut() {
-      tokens.clear();
-    },
-    async close() {
-      tokens.clear();
-    },
+    signOut: tokens.clear,
+    close: tokens.clear,
   };
 }
 
@@ -143,12 +139,8 @@ async function textbook(settings) {
       const newer = await (isRefreshing ? wait() : lead());
       return newer ? outcome(await get(url, newer)) : UNAUTHORIZED;
     },
-    async signOut() {
-      tokens.clear();
-    },
-    async close() {
-      tokens.clear();
-    },
+    signOut: tokens.clear,
+    close: tokens.clear,
   };
 }
 

@@ -24,7 +24,7 @@ use super::event::{Bus, Event, Holder, Place, Recorder, THIS_PROCESS};
 use super::kinds::{ClientKind, Scenario};
 use super::scenario;
 use super::stage::Pace;
-use super::tabs::{Crew, MOST_TABS, Report, Tabs};
+use super::tabs::{Crew, MOST_TABS, TabReport, Tabs};
 use crate::exit::{Exit, Problem};
 use package::Package;
 
@@ -171,7 +171,7 @@ async fn packaged(State(page): State<Page>, Path(file): Path<String>) -> Respons
 }
 
 /// What the tabs say.
-async fn reports(State(page): State<Page>, Json(reports): Json<Vec<Report>>) -> StatusCode {
+async fn reports(State(page): State<Page>, Json(reports): Json<Vec<TabReport>>) -> StatusCode {
     let tabs = page.tabs.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(tabs) = tabs {
         reports.into_iter().for_each(|report| tabs.hear(report));
