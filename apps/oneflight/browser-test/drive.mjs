@@ -15,16 +15,17 @@ const browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") }
 const page = await browser.newPage({ viewport: { width: 1180, height: 900 } });
 const troubles = [];
 const foreign = [];
-// Chromium writes down every answer of the test servers that is an error; what our own server lacks is trouble.
+// Only the clients in tabs talk to the test servers of the flights, whose refusals Chromium writes down as errors.
+let isInTabs = false;
+const isStage = (about) => isInTabs && about.startsWith("http://127.0.0.1:") && !about.startsWith(url);
 page.on("console", (message) => {
-  const { url: about } = message.location();
-  if (message.type() === "error" && !(message.text().startsWith("Failed to load resource") && !about.startsWith(url))) troubles.push(message.text());
+  const isRefusal = message.text().startsWith("Failed to load resource") && isStage(message.location().url);
+  if (message.type() === "error" && !isRefusal) troubles.push(message.text());
 });
 page.on("pageerror", (error) => troubles.push(String(error)));
 page.on("request", (request) => {
   const asked = request.url();
-  // The tabs talk to the test servers of the flights themselves.
-  if (!asked.startsWith("http://127.0.0.1:") && !asked.startsWith("data:")) foreign.push(asked);
+  if (!asked.startsWith(url) && !asked.startsWith("data:") && !isStage(asked)) foreign.push(asked);
 });
 
 const choose = (client) => page.locator(`[name=client][value=${client}]`).check({ force: true });
@@ -118,6 +119,7 @@ async function fly(home, client, scenario) {
 
 // In three tabs of this browser; then in two, when one was closed.
 async function inTabs() {
+  isInTabs = true;
   await page.reload();
   await openTabs(page, 3);
   await page.selectOption("#requests", "50");
@@ -129,7 +131,7 @@ async function inTabs() {
   await page.context().pages().at(-1).close();
   await page.waitForFunction(() => document.getElementById("tabs").textContent === "2 tabs");
   await fly(page, "oneflight", "storm");
-  say("closed", { tabs: (await page.locator(".group").count()), words: await text("words") });
+  say("closed", { tabs: await page.locator(".group").count(), words: await text("words") });
 }
 
 // For the README: the same scenario with each client, side by side.
