@@ -1,6 +1,7 @@
 //! Work that waits for a disk, on a thread of its own.
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -71,7 +72,8 @@ impl Lane {
                 job
             };
             match job {
-                Some(job) => job(),
+                // A panic drops the sender, so whoever asked hears of it; the next job is done all the same.
+                Some(job) => drop(panic::catch_unwind(AssertUnwindSafe(job))),
                 None => return,
             }
         }
@@ -80,5 +82,46 @@ impl Lane {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // Nothing below can panic half-way through a change.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn p7_work_that_panics_fails_alone() {
+        let lane = Lane::default();
+        assert!(
+            lane.run(|_| panic!("as the test wants"))
+                .await
+                .map(|(): ()| ())
+                .is_err()
+        );
+        assert!(matches!(lane.run(|_| 7).await, Ok(7)));
+    }
+
+    #[tokio::test]
+    async fn p7_work_that_does_not_end_is_not_waited_for_without_bound() {
+        let lane = Lane::default();
+        let (release, blocked) = std::sync::mpsc::channel::<()>();
+        let first = lane.run(move |_| blocked.recv().is_ok());
+        let mut first = Box::pin(first);
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let mut waiting = Vec::new();
+        let refused = loop {
+            let mut next = Box::pin(lane.run(|_| ()));
+            match futures_util::poll!(&mut next) {
+                std::task::Poll::Pending => waiting.push(next),
+                std::task::Poll::Ready(done) => break done,
+            }
+            assert!(waiting.len() <= MOST_JOBS + 1, "the queue has a bound");
+        };
+        assert!(refused.is_err());
+        release.send(()).unwrap();
+        assert!(matches!(first.await, Ok(true)));
+        for next in waiting {
+            assert!(next.await.is_ok());
+        }
     }
 }
