@@ -50,11 +50,8 @@ pub(crate) fn dist() -> Result<PathBuf, Failure> {
 
 /// Builds both packages, packs them, and gives the tarballs. Quick if nothing changed.
 pub(crate) fn build() -> Result<Vec<PathBuf>, Failure> {
-    setup::node().map_err(|what| Failure::new(format!("missing: {what}")))?;
-    setup::npm_packages(&oneflight()).map_err(Failure::new)?;
+    dist()?;
     glue::write()?;
-    let module = wasm::module()?;
-    package::assemble(&module)?;
     let mut tarballs = vec![package::pack(&oneflight())?];
     if angular().join("package.json").is_file() {
         tarballs.push(package::pack(&package::build_angular()?)?);
