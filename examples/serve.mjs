@@ -34,58 +34,65 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 const mounts = [...values.mount.map((mount) => mount.split("=", 2)), ["/", folder]];
 
-/** Starts the test server on a free port, and gives its address. It ends with us. */
-async function start() {
-  const child = spawn(values.binary, ["testserver", "--port", "0", ...values.server], { stdio: ["ignore", "pipe", "ignore"] });
+/** Starts a server that ends with us, and gives the lines it prints. */
+function started(command, line, stdin) {
+  const child = spawn(command, line, { stdio: [stdin, "pipe", "ignore"] });
   process.once("exit", () => child.kill());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
   child.once("exit", (code) => {
-    console.error(`the test server ended with ${code}`);
+    console.error(`${line[0]} ended with ${code}`);
     process.exit(1);
   });
-  for await (const line of createInterface({ input: child.stdout })) {
+  return createInterface({ input: child.stdout });
+}
+
+const isBelow = (pathname, prefix) => pathname === prefix || pathname.startsWith(`${prefix}/`);
+
+/** `oneflight testserver` on a free port: its orders, and what answers for it. */
+async function testServer() {
+  for await (const line of started(values.binary, ["testserver", "--port", "0", ...values.server], "ignore")) {
     const [name, url] = line.split(/:\s+/, 2);
-    if (name === "issuer") return new URL(url);
+    if (name !== "issuer") continue;
+    const answer = (request, response, pathname) => {
+      const isOurs = SERVER.some((prefix) => isBelow(pathname, prefix));
+      if (isOurs) forward(request, response, new URL(request.url, url));
+      return isOurs;
+    };
+    return { control: new URL("/_control/", url), answer };
   }
   throw new Error("the test server did not start");
 }
 
-/** Starts an OpenID provider on a free port; it ends when its standard input does, with us. Gives what answers in its place. */
-async function startOpenId() {
-  const child = spawn(process.execPath, [values.openid, "--access-token-seconds", "5"], { stdio: ["pipe", "pipe", "ignore"] });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(0));
-  child.once("exit", (code) => {
-    console.error(`the provider ended with ${code}`);
-    process.exit(1);
-  });
-  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+/** A real OpenID provider on a free port: its orders, and what answers for the API behind it. */
+async function openIdProvider() {
+  const lines = started(process.execPath, [values.openid, "--access-token-seconds", "5"], "pipe");
+  const { value } = await lines[Symbol.asyncIterator]().next();
   const { issuer, control } = JSON.parse(value);
   const json = (response, status, body, headers) =>
     response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...headers }).end(JSON.stringify(body));
-  const refused = { "www-authenticate": 'Bearer error="invalid_token"' };
 
-  /** An API behind the provider: the token is good if the provider tells whose it is (OpenID Connect Core §5.3). */
-  async function api(request, response) {
-    const { authorization } = request.headers;
+  /** The token is good if the provider tells whose it is (OpenID Connect Core §5.3). */
+  async function api({ headers: { authorization } }, response) {
     if (!authorization) return json(response, 401, {}, { "www-authenticate": "Bearer" });
     const answer = await fetch(`${issuer}/me`, { headers: { authorization } });
-    return answer.ok ? json(response, 200, await answer.json()) : json(response, 401, {}, refused);
+    if (answer.ok) return json(response, 200, await answer.json());
+    return json(response, 401, {}, { "www-authenticate": 'Bearer error="invalid_token"' });
   }
-  const answer = (request, response) => {
-    if (request.url === "/openid.json") json(response, 200, { issuer, clientId: "oneflight-test" });
-    else if (request.url.startsWith("/api/")) api(request, response).catch(() => response.destroy());
+
+  const answer = (request, response, pathname) => {
+    if (pathname === "/openid.json") json(response, 200, { issuer, clientId: "oneflight-test" });
+    else if (isBelow(pathname, "/api")) api(request, response).catch(() => response.destroy());
+    else if (isBelow(pathname, "/_control")) forward(request, response, new URL(pathname.slice("/_control".length), control));
     else return false;
     return true;
   };
-  return { target: new URL(control), answer };
+  return { control: new URL(control), answer };
 }
 
 /** Hands a request on, and its answer back. */
-function forward(request, response, target) {
+function forward(request, response, url) {
   const { method, headers } = request;
-  // The provider's own control has no folder.
-  const path = values.openid ? request.url.replace("/_control/", "/") : request.url;
-  const onward = send(new URL(path, target), { method, headers: { ...headers, host: target.host } }, (answer) => {
+  const onward = send(url, { method, headers: { ...headers, host: url.host } }, (answer) => {
     response.writeHead(answer.statusCode, answer.headers);
     answer.pipe(response);
   });
@@ -115,17 +122,15 @@ function listen(server, port) {
   });
 }
 
-const { target, answer } = values.openid ? await startOpenId() : { target: await start(), answer: () => false };
+const { control, answer } = await (values.openid ? openIdProvider() : testServer());
 const site = createServer((request, response) => {
-  if (answer(request, response)) return;
-  const { pathname } = new URL(request.url, target);
-  if (SERVER.some((prefix) => pathname === prefix || pathname.startsWith(`${prefix}/`))) forward(request, response, target);
-  else file(decodeURIComponent(pathname), response);
+  const { pathname } = new URL(request.url, control);
+  if (!answer(request, response, pathname)) file(decodeURIComponent(pathname), response);
 });
 const port = await listen(site, Number(values.port ?? PORT)).catch((error) => {
   if (values.port !== undefined || error.code !== "EADDRINUSE") throw error;
   return listen(site, 0);
 });
 console.log(`page:    http://127.0.0.1:${port}/`);
-console.log(`control: ${values.openid ? target : new URL("/_control/", target)}`);
+console.log(`control: ${control}`);
 console.error("Ctrl-C ends it.");
