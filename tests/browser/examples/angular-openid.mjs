@@ -1,18 +1,6 @@
 // examples/angular with an OpenID provider, used as a visitor does.
 import { same } from "../harness/registry.mjs";
-
-const TILES = 50;
-
-/** Waits until every tile shows an answer. */
-async function answered(page) {
-  await page.waitForFunction((count) => document.querySelectorAll("li.answered").length === count, TILES);
-  same(await page.locator("li").allTextContents(), Array(TILES).fill("200"), "the tiles");
-}
-
-async function reload(page) {
-  await page.dispatchEvent("#reload", "click");
-  await answered(page);
-}
+import { answered, outlived, reload, TILES, twoTabs } from "./tiles.mjs";
 
 /** To the provider, its login and its consent, and back. */
 async function signIn(page) {
@@ -37,12 +25,8 @@ async function during(example, work) {
 
 export const tests = {
   async b10_s1_r1_whether_a_token_expired_by_itself_or_is_refused_two_tabs_make_one_post(example) {
-    const tabs = [await example.open(), await example.open()];
-    await signIn(tabs[0]);
-    await tabs[1].goto(example.url);
-    await answered(tabs[1]);
-    // Nobody calls meanwhile, so nobody renews.
-    await tabs[0].waitForFunction((expired) => Date.now() > expired, Date.now() + 5500);
+    const tabs = await twoTabs(example, signIn);
+    await outlived(tabs[0]);
     const expired = await during(example, () => Promise.all(tabs.map(reload)));
     same(expired, { posts: 1, refused: 0, revoked: 0 }, "what the provider saw after five seconds");
     await example.order("POST", "expire", {});
@@ -51,16 +35,14 @@ export const tests = {
   },
 
   async b10_l1_signing_out_revokes_the_grant_and_leads_both_tabs_to_the_login(example) {
-    const tabs = [await example.open(), await example.open()];
-    await signIn(tabs[0]);
-    await tabs[1].goto(example.url);
-    await answered(tabs[1]);
-    const { revocations } = await example.counters();
-    const revoked = tabs[1].waitForResponse("**/token/revocation");
-    await tabs[1].click("#sign-out");
-    same((await revoked).status(), 200, "the answer to the revocation");
-    for (const tab of tabs) await tab.waitForURL("**/login");
-    same((await example.counters()).revocations, revocations + 1, "revocations");
+    const tabs = await twoTabs(example, signIn);
+    const seen = await during(example, async () => {
+      const revoked = tabs[1].waitForResponse("**/token/revocation");
+      await tabs[1].click("#sign-out");
+      same((await revoked).status(), 200, "the answer to the revocation");
+      for (const tab of tabs) await tab.waitForURL("**/login");
+    });
+    same([seen.posts, seen.revoked], [0, 1], "refreshes, and grants that were revoked");
   },
 
   async b10_a_login_that_is_denied_and_an_answer_nobody_asked_for_are_said(example) {

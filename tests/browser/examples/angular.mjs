@@ -1,22 +1,9 @@
 // examples/angular, used as a visitor does.
 import { same } from "../harness/registry.mjs";
-
-const TILES = 50;
+import { answered, outlived, reload, TILES, twoTabs } from "./tiles.mjs";
 
 async function signIn(page) {
   await page.getByRole("button", { name: "Sign in" }).click();
-  await answered(page);
-}
-
-/** Waits until every tile shows an answer. */
-async function answered(page) {
-  await page.waitForFunction((count) => document.querySelectorAll("li.answered").length === count, TILES);
-  same(await page.locator("li").allTextContents(), Array(TILES).fill("200"), "the tiles");
-}
-
-/** Presses the button for many requests, and waits for their answers. Not as a mouse does: only one tab can be in front. */
-async function reload(page) {
-  await page.dispatchEvent("#reload", "click");
   await answered(page);
 }
 
@@ -34,22 +21,15 @@ const expire = (example) => example.order("POST", "expire", {});
 
 export const tests = {
   async b10_s1_fifty_calls_of_http_client_in_each_of_two_tabs_make_one_post(example) {
-    const tabs = [await example.open(), await example.open()];
-    await signIn(tabs[0]);
-    await tabs[1].goto(example.url);
-    await answered(tabs[1]);
+    const tabs = await twoTabs(example, signIn);
     await expire(example);
     const seen = await during(example, () => Promise.all(tabs.map(reload)));
     same(seen, { posts: 1, requests: 4 * TILES, reused: 0 }, "what the server saw");
   },
 
   async b10_s1_t1_after_the_five_seconds_of_a_token_both_tabs_renew_it_once_before_they_call(example) {
-    const tabs = [await example.open(), await example.open()];
-    await signIn(tabs[0]);
-    await tabs[1].goto(example.url);
-    await answered(tabs[1]);
-    // Nobody calls meanwhile, so nobody renews.
-    await tabs[0].waitForFunction((expired) => Date.now() > expired, Date.now() + 5500);
+    const tabs = await twoTabs(example, signIn);
+    await outlived(tabs[0]);
     const seen = await during(example, () => Promise.all(tabs.map(reload)));
     same(seen, { posts: 1, requests: 2 * TILES, reused: 0 }, "what the server saw");
   },
@@ -76,10 +56,7 @@ export const tests = {
   },
 
   async b10_l1_signing_out_in_one_tab_leads_the_other_to_the_login(example) {
-    const tabs = [await example.open(), await example.open()];
-    await signIn(tabs[0]);
-    await tabs[1].goto(example.url);
-    await answered(tabs[1]);
+    const tabs = await twoTabs(example, signIn);
     await tabs[0].click("#sign-out");
     for (const tab of tabs) await tab.waitForURL("**/login");
   },

@@ -10,7 +10,7 @@ interface Pending {
 }
 
 const PENDING = 'sign-in';
-// Without prompt=consent many providers give no refresh token.
+// Offline access wants the user's consent (OpenID Connect Core §11).
 const ASKED = { response_type: 'code', scope: 'openid offline_access', prompt: 'consent' };
 
 /** The way to the provider and back (OpenID Connect Core §3.1, RFC 7636), by oauth4webapi. */
