@@ -19,7 +19,7 @@ pub enum Answer {
     Gate(Arc<Gate>),
     /// Rotates, and holds the answer back until the gate opens.
     GateAfter(Arc<Gate>),
-    /// Answers after this long, and grants.
+    /// Answers after this long, and grants. The clock of the tests is tokio's, paused: nobody sleeps.
     After(Duration),
     /// Does not process the request.
     Status(u16, &'static str),
