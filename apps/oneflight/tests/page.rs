@@ -161,6 +161,7 @@ fn check_tabs(flight: &Value) {
         "{flight}"
     );
     assert_eq!(number(&flight["lanes"]), 50, "{flight}");
+    assert!(!name("because").contains("not what was expected"), "{flight}");
     let (posts, reuse) = (
         number(&flight["refresh_posts"]),
         number(&flight["reuse_detected"]),
