@@ -48,6 +48,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `file` | a store in a file, for sessions that outlive the process and are shared by several |
+//! | `record` | the record as bytes, encrypted or not, for stores outside of the process |
 //! | `tower` | a layer for HTTP clients and for gRPC |
 //! | `metrics` | numbers, through the facade of the `metrics` crate |
 //! | `oauth2` | sign-in with the token responses of the `oauth2` crate |
@@ -86,6 +87,8 @@ pub use session::{
     Authorization, Closed, IntoTokens, JsonTokens, Session, SessionBuilder, SignedIn, SignedOut, Token,
 };
 pub use sessions::{RegistryFull, Sessions};
+#[cfg(feature = "record")]
+pub use store::record;
 #[cfg(feature = "file")]
 pub use store::{FileStore, FileStoreError};
 pub use store::{MemoryStore, MemoryStores, Store, StoreError};

@@ -3,6 +3,8 @@
 #[cfg(feature = "file")]
 mod file;
 mod memory;
+#[cfg(feature = "record")]
+pub mod record;
 
 use std::error::Error as StdError;
 use std::fmt;

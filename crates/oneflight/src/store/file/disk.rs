@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::error::FileStoreError;
 use super::format::{self, Damage, Unreadable};
 use super::place;
-use crate::{Clock as _, SystemClock};
+use crate::store::record::{RecordCodec, RecordError, next_version};
 
 /// No record is longer: its tokens came in an answer of 1 MiB at most.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
@@ -27,10 +27,13 @@ pub(super) struct Disk {
     turn: PathBuf,
     /// What will replace the file.
     fresh: PathBuf,
+    /// What binds a record to this file: its name.
+    place: String,
+    codec: RecordCodec,
 }
 
 impl Disk {
-    pub(super) fn open(given: &Path) -> Result<Self, FileStoreError> {
+    pub(super) fn open(given: &Path, codec: RecordCodec) -> Result<Self, FileStoreError> {
         let path = resolve(given)?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         place::check(&folder)?;
@@ -43,8 +46,10 @@ impl Disk {
             lock: beside(".lock"),
             turn: beside(".turn"),
             fresh: beside(".new"),
+            place: path.file_name().unwrap_or_default().to_string_lossy().into(),
             folder,
             path,
+            codec,
         };
         disk.check_mode()?;
         disk.load()?;
@@ -75,7 +80,13 @@ impl Disk {
             .read_to_end(&mut bytes)
             .map_err(|error| self.io("read", error))?;
         match format::parse(&bytes) {
-            Ok(stored) => Ok(Some(stored)),
+            Ok(parsed) => {
+                let record = self.codec.read(&self.place, parsed.version, parsed.record);
+                Ok(Some(Stored {
+                    version: parsed.version,
+                    record: record.map_err(|problem| self.record(problem))?,
+                }))
+            }
             Err(Unreadable::Damaged(damage)) => Err(self.damaged(damage)),
             Err(Unreadable::Newer { format }) => Err(FileStoreError::Newer {
                 path: self.path.clone(),
@@ -102,10 +113,9 @@ impl Disk {
         if standing != expected {
             return Ok(Swap::Conflict);
         }
-        let version = standing.map_or_else(first_version, |version| Version(version.0 + 1));
-        let whole = format::write(version, record).ok_or_else(|| FileStoreError::Unwritable {
-            path: self.path.clone(),
-        })?;
+        let version = next_version(standing);
+        let line = self.codec.write(&self.place, version, record);
+        let whole = format::write(version, &line.map_err(|problem| self.record(problem))?);
         self.replace(&whole).map_err(|error| self.io("replaced", error))?;
         Ok(Swap::Written(version))
     }
@@ -167,6 +177,13 @@ impl Disk {
         }
     }
 
+    fn record(&self, problem: RecordError) -> FileStoreError {
+        FileStoreError::Record {
+            path: self.path.clone(),
+            problem,
+        }
+    }
+
     fn damaged(&self, damage: Damage) -> FileStoreError {
         FileStoreError::Damaged {
             path: self.path.clone(),
@@ -205,12 +222,6 @@ fn resolve(given: &Path) -> Result<PathBuf, FileStoreError> {
         .create(folder)
         .map_err(io("given a folder"))?;
     Ok(folder.canonicalize().map_err(io("found"))?.join(name))
-}
-
-/// Where versions begin. Not at 1: a file that was removed and made anew must not come by the numbers it had before,
-/// which other holders may still compare with.
-fn first_version() -> Version {
-    Version(SystemClock.wall().as_unix_millis().max(1))
 }
 
 fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::format::Damage;
 use crate::store::StoreError;
+use crate::store::record::RecordError;
 
 /// A file cannot serve as a store. Each says which file, and the next step; none holds a token.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +67,14 @@ pub enum FileStoreError {
         /// Its format.
         format: u64,
     },
-    /// This format has no words for the record.
-    #[error("the record cannot be written into {path:?}: use a newer version of oneflight")]
-    Unwritable {
+    /// Its content is whole, and is no record that can be read with these keys; or a record cannot be written into it.
+    /// It was left as it is.
+    #[error("{path:?} was left as it is: {problem}")]
+    Record {
         /// The file.
         path: PathBuf,
+        /// What is wrong with the record.
+        problem: RecordError,
     },
     /// Too much is waiting for the disk already.
     #[error(

@@ -19,6 +19,7 @@ use oneflight_core::{Record, Stored, Version};
 pub use error::FileStoreError;
 pub use format::Damage;
 
+use super::record::RecordCodec;
 use super::{Guard, Store, StoreError};
 use crate::BoxFuture;
 use disk::Disk;
@@ -34,7 +35,9 @@ use turn::Turns;
 /// - **The content** has a format, a version and a checksum. A file that is damaged, or was written by a newer oneflight, is
 ///   an error that says so, and is never overwritten.
 /// - **Permissions:** on Unix all these files are made with mode 0600. A file that others may use is refused when it is
-///   opened. The content is not encrypted.
+///   opened.
+/// - **Encryption:** [`open`](Self::open) does not encrypt, [`open_with`](Self::open_with) does. What is encrypted is bound
+///   to the file's name: a copy under another name does not open.
 /// - **Network file systems** are refused where they are recognised (on Linux: NFS, SMB, Ceph, AFS, Coda, Lustre, GPFS), and
 ///   doubtful ones (FUSE, 9p) cause a warning.
 ///
@@ -91,8 +94,31 @@ impl FileStore {
     /// # Errors
     /// [`FileStoreError`] names the file and the next step. Nothing has been written then, except empty files beside it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileStoreError> {
+        Self::open_with(path, RecordCodec::dangerously_unencrypted())
+    }
+
+    /// The same, with the codec that encrypts what is written and opens what is read.
+    ///
+    /// # Errors
+    /// [`FileStoreError`] names the file and the next step; [`FileStoreError::Record`] if what is there does not open.
+    ///
+    /// # Examples
+    /// ```
+    /// use oneflight::FileStore;
+    /// use oneflight::record::{Key, Keys, RecordCodec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("session");
+    /// # let text = Key::generate("2026-11")?.to_text();
+    /// // From `Key::from_file`, `Key::from_env`, or wherever your secrets are.
+    /// let key = Key::parse(&text)?;
+    /// let store = FileStore::open_with(path, RecordCodec::encrypted(Keys::new(key)))?;
+    /// # let _ = store;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_with(path: impl AsRef<Path>, codec: RecordCodec) -> Result<Self, FileStoreError> {
         Ok(Self {
-            disk: Arc::new(Disk::open(path.as_ref())?),
+            disk: Arc::new(Disk::open(path.as_ref(), codec)?),
             shared: Arc::default(),
         })
     }

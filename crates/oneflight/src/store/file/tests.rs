@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use oneflight_core::{BackOff, EndReason, HolderId, Mark, Secret, SessionId, State, TokenSet, WallTime};
+use oneflight_core::{BackOff, HolderId, Mark, Secret, SessionId, State, TokenSet, WallTime};
 use tempfile::TempDir;
 
 use super::format::{parse, write};
@@ -68,26 +68,6 @@ fn shown(record: &Record) -> String {
     )
 }
 
-#[test]
-fn p8_everything_in_a_record_comes_back() {
-    let ended = |reason| Record {
-        session: SessionId([2; 16]),
-        set: 4,
-        state: State::Ended(reason),
-    };
-    for record in [
-        live("r1"),
-        ended(EndReason::SignOut),
-        ended(EndReason::GrantDead { after_loss: false }),
-        ended(EndReason::GrantDead { after_loss: true }),
-        ended(EndReason::Removed),
-    ] {
-        let back = parse(&write(Version(7), &record).unwrap()).unwrap();
-        assert_eq!(back.version, Version(7));
-        assert_eq!(shown(&back.record), shown(&record));
-    }
-}
-
 #[tokio::test]
 async fn p8_a_record_from_the_future_is_refused_and_not_overwritten() {
     let (_folder, path) = place();
@@ -131,12 +111,55 @@ async fn p6_a_file_that_ends_early_is_an_error_that_names_it_and_is_left_alone()
 
 #[test]
 fn p6_a_single_wrong_byte_anywhere_is_noticed() {
-    let whole = write(Version(7), &live("r1")).unwrap();
+    let line = RecordCodec::dangerously_unencrypted().write("session", Version(7), &live("r1"));
+    let whole = write(Version(7), &line.unwrap());
     for place in 0..whole.len() {
         let mut wrong = whole.to_vec();
         wrong[place] ^= 1;
         assert!(parse(&wrong).is_err(), "byte {place}");
     }
+}
+
+#[tokio::test]
+async fn p9_an_encrypted_file_opens_with_its_key_and_under_its_name_only() {
+    use super::super::record::{Key, Keys, RecordError};
+    let codec = |byte| RecordCodec::encrypted(Keys::new(Key::new("k1", [byte; 32]).unwrap()));
+    let (folder, path) = place();
+    let store = FileStore::open_with(&path, codec(1)).unwrap();
+    let written = store
+        .compare_and_swap(None, live("s3cret-refresh"))
+        .await
+        .unwrap();
+    let Swap::Written(version) = written else {
+        panic!("nothing stood there")
+    };
+    let before = fs::read(&path).unwrap();
+    let text = String::from_utf8(before.clone()).unwrap();
+    assert!(!text.contains("s3cret"), "{text}");
+    let back = store.load().await.unwrap().unwrap();
+    assert!(shown(&back.record).contains("s3cret-refresh"));
+
+    // Whoever has another key, or none, writes nothing over it.
+    let problem = |opened: Result<FileStore, FileStoreError>| match opened.unwrap_err() {
+        FileStoreError::Record { problem, .. } => problem,
+        other => panic!("{other}"),
+    };
+    let wrong = RecordError::WrongKey { key: "k1".to_owned() };
+    assert_eq!(problem(FileStore::open_with(&path, codec(2))), wrong);
+    let none = RecordError::Encrypted { key: "k1".to_owned() };
+    assert_eq!(problem(FileStore::open(&path)), none);
+    let renamed = folder.path().join("another");
+    fs::copy(&path, &renamed).unwrap();
+    assert_eq!(problem(FileStore::open_with(&renamed, codec(1))), wrong);
+    // Nor does one that opened the place before there was anything in it.
+    let (_elsewhere, empty) = place();
+    let plain = FileStore::open(&empty).unwrap();
+    fs::copy(&path, &empty).unwrap();
+    for expected in [None, Some(version)] {
+        plain.compare_and_swap(expected, live("r2")).await.unwrap_err();
+    }
+    assert_eq!(fs::read(&empty).unwrap(), before);
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
