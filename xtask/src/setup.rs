@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: Node, Chromium, Firefox, and the npm packages that lock files pin.
+//! What the tests need beside Rust: Node, Chromium, Firefox, Redis, and the npm packages that lock files pin.
 
 use std::ffi::OsString;
 use std::fs;
@@ -48,6 +48,9 @@ const BROWSERS: [Browser; 2] = [
     },
 ];
 
+/// What tells the tests where Redis is, Debian's package, its program. The tests start servers of their own.
+const REDIS: (&str, &str, &str) = ("ONEFLIGHT_REDIS_SERVER", "redis-server", "redis-server");
+
 /// With it, a test that lacks one of the above fails; without, it says that it is skipped.
 const REQUIRE_REAL: &str = "ONEFLIGHT_REQUIRE_REAL";
 
@@ -63,6 +66,10 @@ pub(crate) fn run() -> Result<Environment, Failure> {
             Ok(file) => environment.push((browser.variable, file.into())),
             Err(what) => missing.push(what),
         }
+    }
+    match redis_server() {
+        Ok(file) => environment.push((REDIS.0, file.into())),
+        Err(what) => missing.push(what),
     }
     match node() {
         Ok(()) => {
@@ -97,6 +104,25 @@ pub(crate) fn node() -> Result<(), String> {
 
 fn major_version(version: &str) -> Option<u32> {
     version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+/// Debian starts a service with it, which the tests do not use.
+fn redis_server() -> Result<PathBuf, String> {
+    let (variable, package, name) = REDIS;
+    if let Some(file) = std::env::var_os(variable).map(PathBuf::from) {
+        return if file.is_file() {
+            Ok(file)
+        } else {
+            Err(format!("{variable} is {}, which is no file", file.display()))
+        };
+    }
+    if let Some(file) = on_path(name) {
+        return Ok(file);
+    }
+    let by_hand = format!("type `sudo apt-get install {package}`, or set {variable} to one you have");
+    apt_install(&[package], "Redis, for the tests of its store,")
+        .map_err(|reason| format!("Redis ({reason}): {by_hand}"))?;
+    on_path(name).ok_or_else(|| format!("Redis, even after installing it: {by_hand}"))
 }
 
 impl Browser {

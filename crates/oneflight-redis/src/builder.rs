@@ -174,11 +174,7 @@ impl RedisStoresBuilder {
             .unwrap_or_else(|| request.saturating_add(save.saturating_mul(4)))
             .min(LENGTH_MAX);
         if lease <= request.saturating_add(save) {
-            return Err(RedisStoreError::LeaseTooShort {
-                lease,
-                request,
-                save,
-            });
+            return Err(RedisStoreError::LeaseTooShort { lease, request, save });
         }
         at_least_a_milli("lease", lease)?;
         Ok(lease)
@@ -213,7 +209,10 @@ fn at_least_a_milli(setting: &'static str, length: Duration) -> Result<(), Redis
     })
 }
 
-fn checked_expiry(setting: &'static str, length: Option<Duration>) -> Result<Option<Duration>, RedisStoreError> {
+fn checked_expiry(
+    setting: &'static str,
+    length: Option<Duration>,
+) -> Result<Option<Duration>, RedisStoreError> {
     let Some(length) = length else {
         return Ok(None);
     };

@@ -67,7 +67,9 @@ pub enum RedisStoreError {
         cause: Cause,
     },
     /// The server took the connection and does not answer.
-    #[error("Redis at {server} did not answer within {after:?}: see whether it is overloaded, paused or cut off")]
+    #[error(
+        "Redis at {server} did not answer within {after:?}: see whether it is overloaded, paused or cut off"
+    )]
     #[non_exhaustive]
     TimedOut {
         /// Its address.
@@ -302,7 +304,8 @@ impl Explain<'_> {
             _ => {}
         }
         // Errors inside a script come with their code first, before Redis 7 somewhere in the text.
-        let has = |code: &str| error.code() == Some(code) || cause.0.split([' ', ':']).any(|word| word == code);
+        let has =
+            |code: &str| error.code() == Some(code) || cause.0.split([' ', ':']).any(|word| word == code);
         match () {
             () if has("WRONGPASS") => RedisStoreError::WrongPassword { server },
             () if has("NOAUTH") => RedisStoreError::PasswordNeeded { server },

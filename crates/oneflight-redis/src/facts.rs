@@ -48,7 +48,8 @@ pub(crate) async fn find(wire: &Wire) -> Result<Facts, RedisStoreError> {
 fn judge(server: &str, info: &str) -> Result<Facts, RedisStoreError> {
     let fact = |name: &str| {
         let mut lines = info.lines();
-        lines.find_map(|line| line.split_once(':').filter(|(known, _)| *known == name))
+        lines
+            .find_map(|line| line.split_once(':').filter(|(known, _)| *known == name))
             .map(|(_, value)| value.trim())
     };
     if let Some(version) = fact("redis_version") {
@@ -61,10 +62,16 @@ fn judge(server: &str, info: &str) -> Result<Facts, RedisStoreError> {
         }
     }
     if fact("role") == Some("slave") {
-        tracing::warn!(server, "this Redis is a replica: it serves reads, but no session can be renewed over it");
+        tracing::warn!(
+            server,
+            "this Redis is a replica: it serves reads, but no session can be renewed over it"
+        );
     }
     if fact("cluster_enabled") == Some("1") {
-        tracing::warn!(server, "this Redis is part of a cluster: keys that lie on its other nodes cannot be reached");
+        tracing::warn!(
+            server,
+            "this Redis is part of a cluster: keys that lie on its other nodes cannot be reached"
+        );
     }
     let eviction = match (fact("maxmemory"), fact("maxmemory_policy")) {
         (_, None) => Eviction::Unknown,
@@ -95,10 +102,22 @@ mod tests {
     #[test]
     fn a_server_that_evicts_is_told_from_one_that_refuses() {
         let eviction = |info: &str| judge("here", info).unwrap().eviction;
-        assert_eq!(eviction("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n"), Eviction::Never);
-        assert_eq!(eviction("maxmemory:9\r\nmaxmemory_policy:allkeys-lru\r\n"), Eviction::Any);
-        assert_eq!(eviction("maxmemory:9\r\nmaxmemory_policy:volatile-ttl\r\n"), Eviction::Expiring);
-        assert_eq!(eviction("maxmemory:9\r\nmaxmemory_policy:noeviction\r\n"), Eviction::Never);
+        assert_eq!(
+            eviction("maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n"),
+            Eviction::Never
+        );
+        assert_eq!(
+            eviction("maxmemory:9\r\nmaxmemory_policy:allkeys-lru\r\n"),
+            Eviction::Any
+        );
+        assert_eq!(
+            eviction("maxmemory:9\r\nmaxmemory_policy:volatile-ttl\r\n"),
+            Eviction::Expiring
+        );
+        assert_eq!(
+            eviction("maxmemory:9\r\nmaxmemory_policy:noeviction\r\n"),
+            Eviction::Never
+        );
         assert_eq!(eviction(""), Eviction::Unknown);
     }
 

@@ -105,35 +105,27 @@ impl Claim {
             .wire
             .ask(&name, Repeat::Harmless, Ask::Script(&script))
             .await?;
-        match u64::try_from(answer) {
-            Ok(rest) => {
-                self.standing = Standing::Nothing;
-                Ok(Some(Duration::from_millis(rest)))
-            }
-            Err(_) if answer == TAKEN => {
-                self.standing = Standing::Granted;
-                Ok(None)
-            }
-            // Ended between two looks.
-            Err(_) if answer == -2 => Ok(Some(Duration::ZERO)),
+        self.standing = match answer {
+            TAKEN => Standing::Granted,
+            _ => Standing::Nothing,
+        };
+        match (answer, u64::try_from(answer)) {
+            (TAKEN, _) => Ok(None),
+            (_, Ok(rest)) => Ok(Some(Duration::from_millis(rest))),
             // A lease always ends; this one was not written by us.
-            Err(_) => {
-                self.standing = Standing::Nothing;
-                Err(self.shared.foreign(&name))
-            }
+            _ => Err(self.shared.foreign(&name)),
         }
     }
 
     /// Whether the server had it.
-    async fn give_back(
-        shared: &Shared,
-        place: &Place,
-        owner: &str,
-    ) -> Result<bool, RedisStoreError> {
+    async fn give_back(shared: &Shared, place: &Place, owner: &str) -> Result<bool, RedisStoreError> {
         let name = names::lease(&place.base);
         let mut script = shared.scripts.give_back.key(&name);
         script.arg(owner).arg(&*place.base);
-        let ended: i64 = shared.wire.ask(&name, Repeat::Harmless, Ask::Script(&script)).await?;
+        let ended: i64 = shared
+            .wire
+            .ask(&name, Repeat::Harmless, Ask::Script(&script))
+            .await?;
         Ok(ended == 1)
     }
 }
@@ -176,7 +168,10 @@ impl Lease {
         let mut script = shared.scripts.renew.key(&name);
         script.arg(&*self.claim.owner).arg(millis(shared.lease));
         let asked = Instant::now();
-        let prolonged: i64 = shared.wire.ask(&name, Repeat::Harmless, Ask::Script(&script)).await?;
+        let prolonged: i64 = shared
+            .wire
+            .ask(&name, Repeat::Harmless, Ask::Script(&script))
+            .await?;
         if prolonged != 1 {
             self.until = asked;
             self.claim.standing = Standing::Nothing;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, TryStreamExt as _, stream};
 use redis::Cmd;
 
 use crate::RedisStores;
@@ -104,7 +104,8 @@ impl RedisStores {
         let shared = self.shared();
         let mut time = Cmd::new();
         time.arg("TIME");
-        let (seconds, micros): (u64, u64) = shared.wire.ask("", Repeat::Harmless, Ask::Command(&time)).await?;
+        let (seconds, micros): (u64, u64) =
+            shared.wire.ask("", Repeat::Harmless, Ask::Command(&time)).await?;
         let now = seconds.saturating_mul(1000) + micros / 1000;
         self.keys()
             .map_ok(|key| prune_one(shared, key, prune, now))
@@ -175,7 +176,11 @@ async fn prune_one(shared: &Shared, key: String, prune: Prune, now: u64) -> Resu
     let name = names::record(&shared.prefix.base(&key));
     let mut command = Cmd::new();
     command.arg("GETRANGE").arg(&name).arg(0).arg(HEAD_MAX_BYTES - 1);
-    let head: Vec<u8> = match shared.wire.ask(&name, Repeat::Harmless, Ask::Command(&command)).await {
+    let head: Vec<u8> = match shared
+        .wire
+        .ask(&name, Repeat::Harmless, Ask::Command(&command))
+        .await
+    {
         Err(RedisStoreError::Foreign { .. }) => return Ok(Fate::Foreign),
         head => head?,
     };
@@ -198,5 +203,8 @@ async fn prune_one(shared: &Shared, key: String, prune: Prune, now: u64) -> Resu
 async fn remove(shared: &Shared, name: &str, version: &str) -> Result<i64, RedisStoreError> {
     let mut script = shared.scripts.remove.key(name);
     script.arg(version);
-    shared.wire.ask(name, Repeat::Harmless, Ask::Script(&script)).await
+    shared
+        .wire
+        .ask(name, Repeat::Harmless, Ask::Script(&script))
+        .await
 }

@@ -13,10 +13,10 @@ use redis::aio::{PubSub, PubSubSink};
 use redis::{Cmd, Msg};
 use tokio::sync::{Notify, watch};
 
+use crate::names;
 use crate::random;
 use crate::value::{self, HEAD_MAX_BYTES};
 use crate::wire::{Ask, Repeat, Wire};
-use crate::names;
 
 /// The connection is tried this often when nothing is said, so that one that died without a word is noticed.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -54,7 +54,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.listener.table();
         // Another one may have come into its place.
-        if table.places.get(&self.base).is_some_and(|entry| entry.place.strong_count() == 0) {
+        if table
+            .places
+            .get(&self.base)
+            .is_some_and(|entry| entry.place.strong_count() == 0)
+        {
             table.places.remove(&self.base);
         }
     }
@@ -67,7 +71,9 @@ pub(crate) struct Interest {
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        self.place.listener.count(&self.place, |count| count.saturating_sub(1));
+        self.place
+            .listener
+            .count(&self.place, |count| count.saturating_sub(1));
     }
 }
 
@@ -156,7 +162,9 @@ impl Listener {
                     let error = wire.explain("", &error);
                     tracing::warn!(%error, "listening to Redis failed; it is tried again");
                 }
-                Err(_) => tracing::warn!(server = %wire.server, "Redis did not answer in time; it is tried again"),
+                Err(_) => {
+                    tracing::warn!(server = %wire.server, "Redis did not answer in time; it is tried again")
+                }
             }
             let pause = PAUSE_MIN.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX);
             failures += 1;
@@ -301,10 +309,7 @@ impl<'a> Ear<'a> {
     }
 }
 
-async fn within<T>(
-    timeout: Duration,
-    asked: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, ()> {
+async fn within<T>(timeout: Duration, asked: impl Future<Output = redis::RedisResult<T>>) -> Result<T, ()> {
     match tokio::time::timeout(timeout, asked).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) | Err(_) => Err(()),
@@ -325,4 +330,3 @@ async fn catch_up(wire: &Wire, places: Vec<Arc<Place>>) {
     });
     join_all(reading).await;
 }
-

@@ -67,7 +67,10 @@ impl RedisStore {
             .arg(state)
             .arg(sealed.as_slice())
             .arg(keep.map(|keep| keep.as_millis().to_string()).unwrap_or_default());
-        let answer: i64 = shared.wire.ask(&name, Repeat::Never, Ask::Script(&script)).await?;
+        let answer: i64 = shared
+            .wire
+            .ask(&name, Repeat::Never, Ask::Script(&script))
+            .await?;
         match answer {
             1 => Ok(Swap::Written(version)),
             FOREIGN => Err(shared.look_closer(&name).await),
@@ -77,7 +80,10 @@ impl RedisStore {
 
     async fn tell(&self, version: Version) -> Result<(), RedisStoreError> {
         let mut command = Cmd::new();
-        command.arg("PUBLISH").arg(&*self.place.base).arg(version.0.to_string());
+        command
+            .arg("PUBLISH")
+            .arg(&*self.place.base)
+            .arg(version.0.to_string());
         let wire = &self.shared.wire;
         let heard_by: Result<i64, _> = wire
             .ask(&self.place.base, Repeat::Harmless, Ask::Command(&command))

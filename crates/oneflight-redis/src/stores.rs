@@ -129,7 +129,10 @@ impl Shared {
     pub(crate) async fn look_closer(&self, name: &str) -> RedisStoreError {
         let mut command = Cmd::new();
         command.arg("GETRANGE").arg(name).arg(0).arg(HEAD_MAX_BYTES - 1);
-        let head: Result<Vec<u8>, _> = self.wire.ask(name, Repeat::Harmless, Ask::Command(&command)).await;
+        let head: Result<Vec<u8>, _> = self
+            .wire
+            .ask(name, Repeat::Harmless, Ask::Command(&command))
+            .await;
         match head.map(|head| value::split(&head).map(drop)) {
             Ok(Err(unfit)) => self.unfit(name, unfit),
             Ok(Ok(())) => self.foreign(name),

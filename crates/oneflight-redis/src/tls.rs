@@ -19,10 +19,13 @@ impl Tls {
             return Err(RedisStoreError::NoTlsProvider);
         }
         let certificates = TlsCertificates {
-            client_tls: self.client.clone().map(|(client_cert, client_key)| ClientTlsConfig {
-                client_cert,
-                client_key,
-            }),
+            client_tls: self
+                .client
+                .clone()
+                .map(|(client_cert, client_key)| ClientTlsConfig {
+                    client_cert,
+                    client_key,
+                }),
             root_cert: self.authorities.clone(),
         };
         Client::open(url).map_err(|_| RedisStoreError::Url {

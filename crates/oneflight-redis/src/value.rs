@@ -25,7 +25,10 @@ pub(crate) enum Unfit {
 /// The header and what follows it.
 pub(crate) fn split(value: &[u8]) -> Result<(Head, &[u8]), Unfit> {
     let within = &value[..value.len().min(HEAD_MAX_BYTES)];
-    let end = within.iter().position(|&byte| byte == b'\n').ok_or(Unfit::Foreign)?;
+    let end = within
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .ok_or(Unfit::Foreign)?;
     let head = std::str::from_utf8(&value[..end]).map_err(|_| Unfit::Foreign)?;
     Ok((parse(head)?, &value[end + 1..]))
 }
@@ -72,15 +75,29 @@ mod tests {
         let whole = b"oneflight:1:18446744073709551615:live:1700000000000\nrest\n";
         let (head, rest) = split(whole).unwrap();
         assert_eq!(head.version, Version(u64::MAX));
-        assert_eq!((head.ended, head.written, rest), (false, 1_700_000_000_000, &b"rest\n"[..]));
+        assert_eq!(
+            (head.ended, head.written, rest),
+            (false, 1_700_000_000_000, &b"rest\n"[..])
+        );
         for end in 0..51 {
             assert_eq!(split(&whole[..end]).unwrap_err(), Unfit::Foreign, "cut at {end}");
         }
         for foreign in [
-            "", "\n", "hello", "oneflight:1:01:live:1\n", "oneflight:1:+1:live:1\n", "oneflight:1:1:dead:1\n",
-            "oneflight:1:18446744073709551616:live:1\n", "oneflight:1:1:live:1:1\n", "oneflight:1:1:live\n",
+            "",
+            "\n",
+            "hello",
+            "oneflight:1:01:live:1\n",
+            "oneflight:1:+1:live:1\n",
+            "oneflight:1:1:dead:1\n",
+            "oneflight:1:18446744073709551616:live:1\n",
+            "oneflight:1:1:live:1:1\n",
+            "oneflight:1:1:live\n",
         ] {
-            assert_eq!(split(foreign.as_bytes()).unwrap_err(), Unfit::Foreign, "{foreign:?}");
+            assert_eq!(
+                split(foreign.as_bytes()).unwrap_err(),
+                Unfit::Foreign,
+                "{foreign:?}"
+            );
         }
     }
 

@@ -1,0 +1,257 @@
+//! Sessions over Redis, as several processes would have them, on one grant of a server that rotates strictly.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use oneflight::{Session, Sessions, Store as _};
+use oneflight_redis::{RedisStore, RedisStores};
+use oneflight_testkit::{Hold, Point};
+use oneflight_tests::redis::RedisServer;
+use oneflight_tests::{World, within};
+use redis::AsyncCommands as _;
+
+use crate::{live, stores};
+
+async fn holders(world: &World, server: &RedisServer, count: usize) -> Vec<Session> {
+    let mut holders = Vec::new();
+    for _ in 0..count {
+        let store = stores(server).await.store("user");
+        holders.push(world.builder().store(store).build().unwrap());
+    }
+    holders
+}
+
+/// Everybody asks at once; all get the same token.
+async fn all_ask(holders: &[Session], callers: usize) {
+    let asked = holders
+        .iter()
+        .flat_map(|holder| (0..callers).map(move |_| holder.token()));
+    let tokens = join_all(asked).await;
+    let first = tokens[0].as_ref().unwrap().access_token().expose().to_owned();
+    for token in tokens {
+        assert_eq!(token.unwrap().access_token().expose(), first);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_p10_holders_that_share_a_redis_refresh_once_per_expiry() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holders = holders(&world, &server, 5).await;
+        let tokens = world.tokens(&world.server.issue_session());
+        holders[0].sign_in(tokens).await.unwrap();
+        for round in 1..=20 {
+            world.expire();
+            all_ask(&holders, 20).await;
+            let counters = world.server.counters();
+            assert_eq!((counters.refresh_posts, counters.reuse_detected), (round, 0));
+        }
+        assert_eq!(world.server.counters().families_alive, 1);
+        for holder in holders {
+            assert!(!holder.close().await.unsaved);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_registries_of_sessions_share_their_grants_over_redis() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    const USERS: u64 = 30;
+    within(async {
+        let world = World::new().await;
+        let registry = async || -> Sessions<u64> {
+            let stores: RedisStores = stores(&server).await;
+            Sessions::new(world.builder(), move |user: &u64| -> RedisStore {
+                stores.store(user.to_string())
+            })
+            .unwrap()
+        };
+        let registries = [registry().await, registry().await, registry().await];
+        for user in 0..USERS {
+            let session = registries[0].session(&user).unwrap();
+            let tokens = world.tokens(&world.server.issue_session());
+            session.sign_in(tokens).await.unwrap();
+        }
+        for round in 1..=3 {
+            world.expire();
+            join_all((0..USERS).map(async |user| {
+                let holders: Vec<_> = registries.iter().map(|all| all.session(&user).unwrap()).collect();
+                all_ask(&holders, 4).await;
+            }))
+            .await;
+            let counters = world.server.counters();
+            assert_eq!(
+                (counters.refresh_posts, counters.reuse_detected),
+                (round * USERS, 0)
+            );
+        }
+        for registry in registries {
+            assert!(registry.close().await.is_empty());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l5_sign_out_and_sign_in_reach_the_others_over_redis() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holders = holders(&world, &server, 3).await;
+        for _ in 0..2 {
+            let tokens = world.tokens(&world.server.issue_session());
+            holders[0].sign_in(tokens).await.unwrap();
+            for holder in &holders {
+                while holder.token().await.is_err() {}
+            }
+            assert!(holders[1].sign_out().await.landed);
+            for holder in &holders {
+                while holder.token().await.is_ok() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        assert_eq!(world.posts(), 0);
+    })
+    .await;
+}
+
+/// The others see the mark, and wait for what became of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p15_a_lease_that_is_lost_during_the_request_costs_no_second_one() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holders = holders(&world, &server, 2).await;
+        let tokens = world.tokens(&world.server.issue_session());
+        holders[0].sign_in(tokens).await.unwrap();
+        holders[1].token().await.unwrap();
+        world.expire();
+        let refresh = world.server.hold(Hold::answers(Point::Refresh));
+        let first = tokio::spawn({
+            let holder = holders[0].clone();
+            async move { holder.token().await }
+        });
+        refresh.arrived(1).await;
+        let gone: i64 = server.raw().await.del("oneflight:{user}:lease").await.unwrap();
+        assert_eq!(gone, 1);
+        let second = tokio::spawn({
+            let holder = holders[1].clone();
+            async move { holder.token().await }
+        });
+        // It has the lease now.
+        let mut raw = server.raw().await;
+        while !raw.exists::<_, bool>("oneflight:{user}:lease").await.unwrap() {}
+        refresh.open();
+        let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+        assert_eq!(first.access_token().expose(), second.access_token().expose());
+        assert_eq!((world.posts(), world.server.counters().reuse_detected), (1, 0));
+    })
+    .await;
+}
+
+/// The figures in the documentation of oneflight-redis.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_with_a_valid_token_costs_redis_nothing_and_an_attempt_six_commands() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holder = holders(&world, &server, 1).await.remove(0);
+        let tokens = world.tokens(&world.server.issue_session());
+        holder.sign_in(tokens).await.unwrap();
+        // Afterwards all scripts are loaded, and its channel is listened to.
+        world.expire();
+        holder.token().await.unwrap();
+        crate::lease::listened(&server, 1).await;
+        quiet(&server).await;
+
+        let before = server.commands().await;
+        for _ in 0..1_000 {
+            holder.token().await.unwrap();
+        }
+        let after = server.commands().await;
+        assert_eq!(difference(&before, &after), [], "a valid token");
+
+        world.expire();
+        holder.token().await.unwrap();
+        holder.close().await;
+        let spent = difference(&after, &quiet(&server).await);
+        // Six commands: four scripts, GET, PUBLISH; the rest is what the scripts do inside the server.
+        let expected = [("del", 1), ("evalsha", 4), ("get", 4), ("publish", 2), ("set", 3), ("time", 2)];
+        assert_eq!(spent, expected.map(|(name, count)| (name.to_owned(), count)));
+    })
+    .await;
+}
+
+/// Until nothing happens any more.
+async fn quiet(server: &RedisServer) -> std::collections::BTreeMap<String, u64> {
+    let mut before = server.commands().await;
+    let mut same = 0;
+    while same < 20 {
+        let now = server.commands().await;
+        same = if difference(&before, &now).is_empty() {
+            same + 1
+        } else {
+            0
+        };
+        before = now;
+    }
+    before
+}
+
+/// What was asked meanwhile, but for what looking costs.
+fn difference(
+    before: &std::collections::BTreeMap<String, u64>,
+    after: &std::collections::BTreeMap<String, u64>,
+) -> Vec<(String, u64)> {
+    let mut spent = Vec::new();
+    for (name, count) in after {
+        let more = count - before.get(name).copied().unwrap_or_default();
+        if more > 0
+            && !["info", "client|setinfo", "client", "hello", "pubsub|numsub"].contains(&name.as_str())
+        {
+            spent.push((name.clone(), more));
+        }
+    }
+    spent
+}
+
+#[tokio::test]
+async fn p11_a_save_that_fails_keeps_the_lease() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let store = stores(&server).await.store("user");
+        store.compare_and_swap(None, live(0)).await.unwrap();
+        let mut guard = store.lock().await.unwrap();
+        let mut raw = server.raw().await;
+        let _: () = redis::cmd("CONFIG")
+            .arg("SET")
+            .arg("maxmemory")
+            .arg("1")
+            .query_async(&mut raw)
+            .await
+            .unwrap();
+        let stored = store.load().await.unwrap().unwrap();
+        store
+            .compare_and_swap(Some(stored.version), live(1))
+            .await
+            .unwrap_err();
+        assert!(guard.renew().await.unwrap() > Duration::ZERO);
+        assert!(raw.exists::<_, bool>("oneflight:{user}:lease").await.unwrap());
+    })
+    .await;
+}
