@@ -297,7 +297,7 @@ mod tls {
     const KEY: &str = include_str!("tls/server.key");
 
     #[tokio::test]
-    async fn o2_tls_works_and_refuses_whom_nobody_vouches_for() {
+    async fn tls_works_and_refuses_whom_nobody_vouches_for() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis/tls");
         let file = |name: &str| format!("{here}/{name}");
@@ -337,10 +337,7 @@ mod tls {
         let error = refused(url).await;
         assert!(matches!(error, RedisStoreError::Tls { .. }), "{error:?}");
         let error = refused(format!("rediss://127.0.0.1:{}", server.port())).await;
-        assert!(
-            matches!(error, RedisStoreError::TimedOut { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, RedisStoreError::TimedOut { .. }), "{error:?}");
         let rubbish = RedisStores::builder(format!("rediss://localhost:{port}"), codec()).trust("no PEM");
         let error = rubbish.connect().await.unwrap_err();
         assert!(

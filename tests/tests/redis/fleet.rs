@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use oneflight::{Session, Sessions, Store as _};
+use oneflight::{Action, Session, Sessions};
 use oneflight_redis::{RedisStore, RedisStores};
-use oneflight_testkit::{Hold, Point};
+use oneflight_testkit::{Fault, Hold, Point, RetryAfter};
 use oneflight_tests::redis::RedisServer;
 use oneflight_tests::{World, within};
 use redis::AsyncCommands as _;
 
-use crate::{live, stores};
+use crate::stores;
 
 async fn holders(world: &World, server: &RedisServer, count: usize) -> Vec<Session> {
     let mut holders = Vec::new();
@@ -34,7 +34,7 @@ async fn all_ask(holders: &[Session], callers: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p3_p10_holders_that_share_a_redis_refresh_once_per_expiry() {
+async fn p3_holders_that_share_a_redis_refresh_once_per_expiry() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -189,7 +189,14 @@ async fn a_request_with_a_valid_token_costs_redis_nothing_and_an_attempt_six_com
         holder.close().await;
         let spent = difference(&after, &quiet(&server).await);
         // Six commands: four scripts, GET, PUBLISH; the rest is what the scripts do inside the server.
-        let expected = [("del", 1), ("evalsha", 4), ("get", 4), ("publish", 2), ("set", 3), ("time", 2)];
+        let expected = [
+            ("del", 1),
+            ("evalsha", 4),
+            ("get", 4),
+            ("publish", 2),
+            ("set", 3),
+            ("time", 2),
+        ];
         assert_eq!(spent, expected.map(|(name, count)| (name.to_owned(), count)));
     })
     .await;
@@ -228,30 +235,86 @@ fn difference(
     spent
 }
 
-#[tokio::test]
-async fn p11_a_save_that_fails_keeps_the_lease() {
+/// Until the tokens are saved, the lease is kept, and nobody else presents the spent one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p7_p11_while_redis_cannot_save_nobody_presents_the_spent_token() {
     let Some(server) = RedisServer::start() else {
         return;
     };
     within(async {
-        let store = stores(&server).await.store("user");
-        store.compare_and_swap(None, live(0)).await.unwrap();
-        let mut guard = store.lock().await.unwrap();
+        let world = World::new().await;
+        let holders = holders(&world, &server, 2).await;
+        let tokens = world.tokens(&world.server.issue_session());
+        holders[0].sign_in(tokens).await.unwrap();
+        holders[1].token().await.unwrap();
+        world.expire();
+        let refresh = world.server.hold(Hold::answers(Point::Refresh));
+        let first = tokio::spawn({
+            let holder = holders[0].clone();
+            async move { holder.token().await }
+        });
+        refresh.arrived(1).await;
         let mut raw = server.raw().await;
-        let _: () = redis::cmd("CONFIG")
-            .arg("SET")
-            .arg("maxmemory")
-            .arg("1")
-            .query_async(&mut raw)
-            .await
-            .unwrap();
-        let stored = store.load().await.unwrap().unwrap();
-        store
-            .compare_and_swap(Some(stored.version), live(1))
-            .await
-            .unwrap_err();
-        assert!(guard.renew().await.unwrap() > Duration::ZERO);
-        assert!(raw.exists::<_, bool>("oneflight:{user}:lease").await.unwrap());
+        memory(&mut raw, 1).await;
+        refresh.open();
+        let first = first.await.unwrap().expect("it lives on in memory");
+
+        for _ in 0..5 {
+            let refused = holders[1].token().await.unwrap_err();
+            assert!(matches!(refused.action(), Action::Retry { .. }), "{refused}");
+            world.server.advance(Duration::from_secs(5));
+            assert!(
+                raw.exists::<_, bool>("oneflight:{user}:lease").await.unwrap(),
+                "it is kept"
+            );
+        }
+        assert_eq!(world.posts(), 1);
+        memory(&mut raw, 0).await;
+        let second = loop {
+            world.server.advance(Duration::from_secs(5));
+            if let Ok(token) = holders[1].token().await {
+                break token;
+            }
+        };
+        assert_eq!(first.access_token().expose(), second.access_token().expose());
+        assert_eq!((world.posts(), world.server.counters().reuse_detected), (1, 0));
+    })
+    .await;
+}
+
+async fn memory(raw: &mut redis::aio::MultiplexedConnection, bytes: u64) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg("maxmemory").arg(bytes);
+    let _: () = command.query_async(raw).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_an_outage_with_fifty_holders_costs_one_post_per_back_off_step() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holders = holders(&world, &server, 50).await;
+        let tokens = world.tokens(&world.server.issue_session());
+        holders[0].sign_in(tokens).await.unwrap();
+        for holder in &holders {
+            holder.token().await.unwrap();
+        }
+        world.expire();
+        world
+            .server
+            .inject_always(Point::Refresh, Fault::unavailable(RetryAfter::Absent));
+        for step in 1..=3 {
+            let asked = join_all(holders.iter().map(Session::token)).await;
+            assert!(asked.iter().all(Result::is_err));
+            assert_eq!(world.posts(), step, "step {step}");
+            // Longer than each of these steps.
+            world.server.advance(Duration::from_secs(10));
+        }
+        world.server.clear_faults();
+        all_ask(&holders, 1).await;
+        assert_eq!((world.posts(), world.server.counters().reuse_detected), (4, 0));
     })
     .await;
 }

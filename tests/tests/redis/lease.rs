@@ -156,7 +156,7 @@ async fn p5_p15_an_owner_that_slept_through_its_lease_neither_renews_nor_ends_th
 }
 
 #[tokio::test]
-async fn p5_a_guard_that_is_dropped_gives_its_lease_back() {
+async fn a_guard_that_is_dropped_gives_its_lease_back() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -174,7 +174,7 @@ async fn p5_a_guard_that_is_dropped_gives_its_lease_back() {
 
 /// Drops the future at its first, second, … await, until it comes to its end before.
 #[tokio::test]
-async fn s5_a_lock_that_is_given_up_at_any_point_does_not_stay_held() {
+async fn a_lock_that_is_given_up_at_any_point_does_not_stay_held() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -245,7 +245,7 @@ async fn gives_up_after(
 
 /// One asks for all of its process, and they get their turns in the order in which they came.
 #[tokio::test]
-async fn p16_fifty_waiters_of_a_process_ask_as_one_and_are_served_in_order() {
+async fn fifty_waiters_of_a_process_ask_as_one_and_are_served_in_order() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -286,7 +286,7 @@ async fn p16_fifty_waiters_of_a_process_ask_as_one_and_are_served_in_order() {
 }
 
 #[tokio::test]
-async fn p5_leases_of_different_keys_do_not_meet() {
+async fn leases_of_different_keys_do_not_meet() {
     let Some(server) = RedisServer::start() else {
         return;
     };

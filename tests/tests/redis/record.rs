@@ -24,7 +24,7 @@ fn written(swap: Swap) -> Version {
 }
 
 #[tokio::test]
-async fn p4_of_a_hundred_writers_one_wins_each_version() {
+async fn of_a_hundred_writers_one_wins_each_version() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -61,7 +61,7 @@ async fn p4_of_a_hundred_writers_one_wins_each_version() {
 
 /// Lua's numbers are exact up to 2⁵³ only.
 #[tokio::test]
-async fn p4_neighbouring_versions_beyond_what_a_script_can_count_are_told_apart() {
+async fn neighbouring_versions_beyond_what_a_script_can_count_are_told_apart() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -85,7 +85,7 @@ async fn p4_neighbouring_versions_beyond_what_a_script_can_count_are_told_apart(
 }
 
 #[tokio::test]
-async fn p4_a_record_that_was_removed_and_made_anew_is_not_taken_for_the_old_one() {
+async fn a_record_that_was_removed_and_made_anew_is_not_taken_for_the_old_one() {
     let Some(server) = RedisServer::start() else {
         return;
     };
