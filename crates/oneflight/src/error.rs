@@ -286,6 +286,20 @@ pub enum ConfigError {
         /// What would do.
         range: &'static str,
     },
+    /// The store's lock could end while its holder still waits for the token endpoint.
+    #[error(
+        "the store's lease of {lease:?} is too short: a request may take {request:?} and saving its answer {save:?}; give the \
+         store a longer lease, or the policy a shorter `request_deadline`"
+    )]
+    #[non_exhaustive]
+    LeaseTooShort {
+        /// The lease of the store.
+        lease: Duration,
+        /// The policy's `request_deadline`.
+        request: Duration,
+        /// The policy's `save_deadline`.
+        save: Duration,
+    },
     /// There is no tokio runtime here, and none was given.
     #[error(
         "a session needs a tokio runtime for its driver; build it inside one, or give the builder a handle with \

@@ -124,6 +124,7 @@ impl SessionBuilder {
     pub fn build(self) -> Result<Session, ConfigError> {
         let shared = self.shared()?;
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        check_lease(&shared.policy, store.lease())?;
         Ok(open(shared, store))
     }
 
@@ -206,6 +207,17 @@ fn check_policy(policy: &Policy) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// A shorter one would let no request be sent, or end while its answer is still awaited.
+fn check_lease(policy: &Policy, lease: Option<Duration>) -> Result<(), ConfigError> {
+    let (request, save) = (policy.request_deadline, policy.save_deadline);
+    match lease {
+        Some(lease) if lease <= request.saturating_add(save) => {
+            Err(ConfigError::LeaseTooShort { lease, request, save })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn allow_list(listed: &[String], plain_http: PlainHttp) -> Result<AllowList, ConfigError> {

@@ -58,6 +58,14 @@ pub trait Store: Send + Sync + 'static {
         record: Record,
     ) -> BoxFuture<'_, Result<Swap, StoreError>>;
 
+    /// How long the lock lasts without being renewed, if it is a lease; `None`: until it is given back or its holder dies.
+    ///
+    /// A request and the save of its answer must fit into it: [`SessionBuilder::build`](crate::SessionBuilder::build) refuses
+    /// deadlines that do not. A registry of [`Sessions`](crate::Sessions) has no store yet when it is built.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+
     /// Tells the other holders that the record has moved on to this version. Best effort; never a token.
     fn announce(&self, version: Version) -> BoxFuture<'_, ()> {
         let _ = version;

@@ -1,9 +1,15 @@
 //! O1, O2: settings that cannot work are refused, with the cause and the next step.
 
+use std::time::Duration;
+
 use oneflight::endpoint::endpoint_fn;
 use oneflight::error::UrlProblem;
 use oneflight::intercept::Attachment;
-use oneflight::{ConfigError, Session, SessionBuilder};
+use oneflight::store::Guard;
+use oneflight::{
+    BoxFuture, ConfigError, MemoryStore, Policy, Record, Session, SessionBuilder, Store, StoreError, Stored,
+    Swap, Version,
+};
 
 use crate::support::{World, policy};
 
@@ -137,4 +143,47 @@ async fn s4_a_request_of_ours_without_a_usable_token_waits() {
     session.authorization().await.unwrap();
     assert!(matches!(session.attach(&url), Attachment::Ready(_)));
     assert_eq!(world.server.posts(), 1);
+}
+
+/// A memory store whose lock is said to be a lease.
+struct Leased(MemoryStore, Duration);
+
+impl Store for Leased {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        self.0.load()
+    }
+
+    fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
+        self.0.lock()
+    }
+
+    fn compare_and_swap(
+        &self,
+        expected: Option<Version>,
+        record: Record,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        self.0.compare_and_swap(expected, record)
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.1)
+    }
+}
+
+#[tokio::test]
+async fn p15_a_lease_that_a_request_and_its_save_may_outlive_is_refused() {
+    let policy = Policy::default();
+    let needed = policy.request_deadline + policy.save_deadline;
+    let with = |lease| {
+        let endpoint = endpoint_fn(|_| std::future::pending());
+        let session = Session::builder().endpoint(endpoint).without_origins();
+        session.store(Leased(MemoryStore::new(), lease))
+    };
+    let error = refused(with(needed));
+    assert!(matches!(error, ConfigError::LeaseTooShort { .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("30s") && error.to_string().contains("5s"),
+        "{error}"
+    );
+    assert!(with(needed + Duration::from_millis(1)).build().is_ok());
 }
