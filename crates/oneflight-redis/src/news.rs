@@ -10,9 +10,10 @@ use futures_util::future::{BoxFuture, join_all};
 use futures_util::{FutureExt as _, StreamExt as _};
 use oneflight::Version;
 use redis::aio::{PubSub, PubSubSink};
-use redis::{Cmd, Msg};
+use redis::{Cmd, Msg, RedisResult};
 use tokio::sync::{Notify, watch};
 
+use crate::error::RedisStoreError;
 use crate::names;
 use crate::random;
 use crate::value::{self, HEAD_MAX_BYTES};
@@ -154,9 +155,16 @@ impl Listener {
             let connecting = tokio::time::timeout(wire.timeout, wire.client.get_async_pubsub());
             match connecting.await {
                 Ok(Ok(connection)) => {
-                    failures = 0;
-                    Ear::new(&self, &wire).serve(connection).await;
-                    tracing::warn!(server = %wire.server, "the connection that listens to Redis was lost");
+                    let mut ear = Ear::new(&self, &wire);
+                    match ear.serve(connection).await {
+                        None => {
+                            tracing::warn!(server = %wire.server, "the connection that listens to Redis was lost")
+                        }
+                        Some(error) => tracing::warn!(%error, "listening to Redis failed; it is tried again"),
+                    }
+                    if ear.was_answered {
+                        failures = 0;
+                    }
                 }
                 Ok(Err(error)) => {
                     let error = wire.explain("", &error);
@@ -233,7 +241,9 @@ struct Ear<'a> {
     wire: &'a Arc<Wire>,
     heard: HashSet<Arc<str>>,
     /// What was asked of the server and is not answered yet. One thing at a time.
-    doing: Option<BoxFuture<'static, Result<(), ()>>>,
+    doing: Option<BoxFuture<'static, Result<(), RedisStoreError>>>,
+    /// Something that was asked was answered. A user who may not subscribe is not tried again and again at once.
+    was_answered: bool,
 }
 
 impl<'a> Ear<'a> {
@@ -246,10 +256,12 @@ impl<'a> Ear<'a> {
             wire,
             heard: HashSet::new(),
             doing: None,
+            was_answered: false,
         }
     }
 
-    async fn serve(&mut self, connection: PubSub) {
+    /// Until the connection is lost; says why, if it is known.
+    async fn serve(&mut self, connection: PubSub) -> Option<RedisStoreError> {
         let (sink, mut messages) = connection.split();
         let mut ping = tokio::time::interval(PING_EVERY);
         ping.reset();
@@ -261,12 +273,13 @@ impl<'a> Ear<'a> {
             tokio::select! {
                 message = messages.next() => match message {
                     Some(message) => self.listener.told(&message),
-                    None => return,
+                    None => return None,
                 },
                 done = async { self.doing.as_mut().expect("it is something").await }, if !idle => {
                     self.doing = None;
-                    if done.is_err() {
-                        return;
+                    match done {
+                        Ok(()) => self.was_answered = true,
+                        Err(error) => return Some(error),
                     }
                 }
                 () = self.listener.changed.notified(), if idle => {}
@@ -287,14 +300,14 @@ impl<'a> Ear<'a> {
         let doing = async move {
             let more: Vec<&str> = wishes.more.iter().map(|place| &*place.base).collect();
             if !more.is_empty() {
-                within(wire.timeout, sink.subscribe(more)).await?;
+                within(&wire, sink.subscribe(more)).await?;
             }
             for place in &wishes.more {
                 place.news.send_modify(|news| news.heard += 1);
             }
             let less: Vec<&str> = wishes.less.iter().map(|base| &**base).collect();
             if !less.is_empty() {
-                within(wire.timeout, sink.unsubscribe(less)).await?;
+                within(&wire, sink.unsubscribe(less)).await?;
             }
             catch_up(&wire, wishes.more).await;
             Ok(())
@@ -303,17 +316,16 @@ impl<'a> Ear<'a> {
     }
 
     fn ping(&mut self, sink: &PubSubSink) {
-        let (mut sink, timeout) = (sink.clone(), self.wire.timeout);
-        let doing = async move { within(timeout, sink.ping::<redis::Value>()).await.map(drop) };
+        let (mut sink, wire) = (sink.clone(), Arc::clone(self.wire));
+        let doing = async move { within(&wire, sink.ping::<redis::Value>()).await.map(drop) };
         self.doing = Some(doing.boxed());
     }
 }
 
-async fn within<T>(timeout: Duration, asked: impl Future<Output = redis::RedisResult<T>>) -> Result<T, ()> {
-    match tokio::time::timeout(timeout, asked).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) | Err(_) => Err(()),
-    }
+async fn within<T>(wire: &Wire, asked: impl Future<Output = RedisResult<T>>) -> Result<T, RedisStoreError> {
+    let answer = tokio::time::timeout(wire.timeout, asked).await;
+    let answer = answer.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+    answer.map_err(|error| wire.explain("", &error))
 }
 
 /// Reads what may have been told while nobody listened: the versions, not the records.

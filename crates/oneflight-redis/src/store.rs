@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream;
 use oneflight::record::next_version;
@@ -110,6 +111,10 @@ impl Store for RedisStore {
         record: Record,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
         Box::pin(async move { Ok(self.swap(expected, &record).await?) })
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.shared.lease)
     }
 
     fn announce(&self, version: Version) -> BoxFuture<'_, ()> {
