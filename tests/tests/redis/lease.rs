@@ -155,6 +155,57 @@ async fn p5_p15_an_owner_that_slept_through_its_lease_neither_renews_nor_ends_th
     .await;
 }
 
+/// It wakes after its lease has ended, and does not know it.
+#[tokio::test]
+async fn p5_an_owner_that_wakes_late_does_not_end_the_next_ones_lease() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let (slept, next) = (stores(&server).await, stores(&server).await);
+        let mut raw = server.raw().await;
+        for dropped in [true, false] {
+            let late = slept.store("user").lock().await.unwrap();
+            let _: i64 = raw.del(LEASE).await.unwrap();
+            let guard = next.store("user").lock().await.unwrap();
+            let asked_before = server.commands().await["evalsha"];
+            match dropped {
+                true => drop(late),
+                false => late.release().await,
+            }
+            asked(&server, asked_before + 1).await;
+            assert!(raw.exists::<_, bool>(LEASE).await.unwrap(), "dropped: {dropped}");
+            guard.release().await;
+        }
+    })
+    .await;
+}
+
+/// Its claim reaches the server after it was given up.
+#[tokio::test]
+async fn a_claim_whose_answer_was_not_seen_does_not_stay_held() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let short = builder(&server).timeout(Duration::from_millis(200));
+        let (ours, theirs) = (short.connect().await.unwrap(), stores(&server).await);
+        // Its script is known to the server from here on.
+        ours.store("user").lock().await.unwrap().release().await;
+        for _ in 0..3 {
+            server.freeze();
+            let error = ours.store("user").lock().await.err().unwrap();
+            assert!(error.to_string().contains("did not answer"), "{error}");
+            server.thaw();
+            // Had it stayed held, this would wait for ten minutes.
+            theirs.store("user").lock().await.unwrap().release().await;
+            // Until everything of it is given back, and connected again.
+            ours.store("user").load().await.unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_guard_that_is_dropped_gives_its_lease_back() {
     let Some(server) = RedisServer::start() else {
