@@ -37,6 +37,9 @@
 //!   mark; after it: the save. Then the requests that wait are let go, and the lease is given back and the change is told.
 //! - A process has two connections, however many grants it uses. A grant in use is one channel subscribed to.
 //!
+//! - From one process having the new token to another one, which waited for it, having it: 1.3 ms at the median of 50 flights, 1.5
+//!   ms at most, where a round trip took 0.3 ms (debug build, loopback, two cores).
+//!
 //! Who waits for a lease is woken by the message that it is free. It asks by itself when the lease is over, and in any case
 //! every 5 to 10 seconds, chance included. However many tasks of a process wait for the same lease, one of them asks, and
 //! they get it in the order in which they came; between processes, whoever asks first after it became free.

@@ -1,6 +1,6 @@
 //! Sessions over Redis, as several processes would have them, on one grant of a server that rotates strictly.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use oneflight::{Action, Session, Sessions};
@@ -160,6 +160,52 @@ async fn p15_a_lease_that_is_lost_during_the_request_costs_no_second_one() {
     .await;
 }
 
+/// Prints how long another process waits after the save (`--nocapture`).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_who_waits_in_another_process_gets_the_token_of_each_of_fifty_flights() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    within(async {
+        let world = World::new().await;
+        let holders = holders(&world, &server, 2).await;
+        let tokens = world.tokens(&world.server.issue_session());
+        holders[0].sign_in(tokens).await.unwrap();
+        holders[1].token().await.unwrap();
+        let (mut waits, mut round_trips) = (Vec::new(), Vec::new());
+        let mut raw = server.raw().await;
+        for round in 1..=50 {
+            world.expire();
+            let refresh = world.server.hold(Hold::answers(Point::Refresh));
+            let asked = |holder: &Session| {
+                let holder = holder.clone();
+                tokio::spawn(async move { (holder.token().await.unwrap(), Instant::now()) })
+            };
+            let first = asked(&holders[0]);
+            refresh.arrived(1).await;
+            let tried = tries(&server).await;
+            let second = asked(&holders[1]);
+            // It was refused the lease, so it waits.
+            while tries(&server).await == tried {}
+            refresh.open();
+            let ((one, saved), (other, told)) = (first.await.unwrap(), second.await.unwrap());
+            assert_eq!(one.access_token().expose(), other.access_token().expose());
+            assert_eq!(world.posts(), round);
+            waits.push(told.saturating_duration_since(saved));
+            let asked = Instant::now();
+            let _: String = redis::cmd("PING").query_async(&mut raw).await.unwrap();
+            round_trips.push(asked.elapsed());
+        }
+        waits.sort_unstable();
+        round_trips.sort_unstable();
+        println!(
+            "from the first process having the token to the other: median {:?}, longest {:?}; a round trip: median {:?}",
+            waits[25], waits[49], round_trips[25]
+        );
+    })
+    .await;
+}
+
 /// The figures in the documentation of oneflight-redis.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_with_a_valid_token_costs_redis_nothing_and_an_attempt_six_commands() {
@@ -200,6 +246,11 @@ async fn a_request_with_a_valid_token_costs_redis_nothing_and_an_attempt_six_com
         assert_eq!(spent, expected.map(|(name, count)| (name.to_owned(), count)));
     })
     .await;
+}
+
+/// How often somebody tried to take a lease, or to write.
+async fn tries(server: &RedisServer) -> u64 {
+    server.commands().await["set"]
 }
 
 /// Until nothing happens any more.
