@@ -6,6 +6,7 @@
 )]
 
 pub mod cases;
+pub mod postgres;
 pub mod redis;
 mod request;
 mod stack;

@@ -231,9 +231,7 @@ pub(crate) fn explain(server: &str, table: &str, error: &Error) -> PostgresStore
         return match () {
             () if error.is_closed() => PostgresStoreError::Lost { server, cause },
             () if error.to_string().contains("TLS") => PostgresStoreError::Tls { server, cause },
-            () if error.to_string().contains("password") => {
-                PostgresStoreError::WrongPassword { server, cause }
-            }
+            () if cause.0.contains("password") => PostgresStoreError::WrongPassword { server, cause },
             () if error.to_string().contains("connecting") => {
                 PostgresStoreError::Unreachable { server, cause }
             }
