@@ -7,9 +7,10 @@ use crate::soak::{self, Soak};
 use crate::{bench, example, pages, tools};
 
 /// The crates that others build with features of their choice.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "oneflight-core",
     "oneflight",
+    "oneflight-postgres",
     "oneflight-redis",
     "oneflight-reqwest",
     "oneflight-testkit",

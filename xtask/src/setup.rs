@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: Node, Chromium, Firefox, Redis, and the npm packages that lock files pin.
+//! What the tests need beside Rust: Node, Chromium, Firefox, Redis, PostgreSQL, pgBouncer, and the npm packages that lock files pin.
 
 use std::ffi::OsString;
 use std::fs;
@@ -51,6 +51,12 @@ const BROWSERS: [Browser; 2] = [
 /// What tells the tests where Redis is, Debian's package, its program. The tests start servers of their own.
 const REDIS: (&str, &str, &str) = ("ONEFLIGHT_REDIS_SERVER", "redis-server", "redis-server");
 
+/// What tells the tests where PostgreSQL's programs are, Debian's package, and where Debian puts them: one folder per version.
+const POSTGRES: (&str, &str, &str) = ("ONEFLIGHT_POSTGRES_BIN", "postgresql", "/usr/lib/postgresql");
+
+/// The same of pgBouncer's program, which is on no user's path.
+const PGBOUNCER: (&str, &str, &str) = ("ONEFLIGHT_PGBOUNCER", "pgbouncer", "/usr/sbin/pgbouncer");
+
 /// With it, a test that lacks one of the above fails; without, it says that it is skipped.
 const REQUIRE_REAL: &str = "ONEFLIGHT_REQUIRE_REAL";
 
@@ -70,6 +76,15 @@ pub(crate) fn run() -> Result<Environment, Failure> {
     match redis_server() {
         Ok(file) => environment.push((REDIS.0, file.into())),
         Err(what) => missing.push(what),
+    }
+    match (
+        found_or_installed(POSTGRES, postgres),
+        found_or_installed(PGBOUNCER, pgbouncer),
+    ) {
+        (Ok(folder), Ok(file)) => {
+            environment.extend([(POSTGRES.0, folder.into()), (PGBOUNCER.0, file.into())])
+        }
+        (postgres, pgbouncer) => missing.extend(postgres.err().into_iter().chain(pgbouncer.err())),
     }
     match node() {
         Ok(()) => {
@@ -123,6 +138,41 @@ fn redis_server() -> Result<PathBuf, String> {
     apt_install(&[package], "Redis, for the tests of its store,")
         .map_err(|reason| format!("Redis ({reason}): {by_hand}"))?;
     on_path(name).ok_or_else(|| format!("Redis, even after installing it: {by_hand}"))
+}
+
+/// Debian makes a database and starts services with these, which the tests do not use.
+fn found_or_installed(
+    (variable, package, _): (&str, &str, &str),
+    find: fn() -> Option<PathBuf>,
+) -> Result<PathBuf, String> {
+    if let Some(place) = std::env::var_os(variable).map(PathBuf::from) {
+        return match place.exists() {
+            true => Ok(place),
+            false => Err(format!("{variable} is {}, which is not there", place.display())),
+        };
+    }
+    if let Some(place) = find() {
+        return Ok(place);
+    }
+    let by_hand = format!("type `sudo apt-get install {package}`, or set {variable} to one you have");
+    apt_install(
+        &[package],
+        &format!("{package}, for the tests of the store on PostgreSQL,"),
+    )
+    .map_err(|reason| format!("{package} ({reason}): {by_hand}"))?;
+    find().ok_or_else(|| format!("{package}, even after installing it: {by_hand}"))
+}
+
+/// The newest version's programs.
+fn postgres() -> Option<PathBuf> {
+    let versions = fs::read_dir(POSTGRES.2).ok()?.flatten();
+    let folders = versions.map(|version| version.path().join("bin"));
+    folders.filter(|folder| folder.join("initdb").is_file()).max()
+}
+
+fn pgbouncer() -> Option<PathBuf> {
+    let file = PathBuf::from(PGBOUNCER.2);
+    file.is_file().then_some(file)
 }
 
 impl Browser {
