@@ -91,6 +91,37 @@ async fn p3_registries_of_sessions_share_their_grants_over_postgresql() {
     .await;
 }
 
+/// The other sees the mark, and waits for what became of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p15_a_lease_that_is_lost_during_the_request_costs_no_second_one() {
+    let Some(place) = place() else { return };
+    within(async {
+        let world = World::new().await;
+        let holder = async || {
+            let store = place.stores().await.store("user");
+            world.builder().store(store).build().unwrap()
+        };
+        let (first, second) = (holder().await, holder().await);
+        let tokens = world.tokens(&world.server.issue_session());
+        first.sign_in(tokens).await.unwrap();
+        second.token().await.unwrap();
+        world.expire();
+        let refresh = world.server.hold(Hold::answers(Point::Refresh));
+        let ask = |holder: Session| tokio::spawn(async move { holder.token().await });
+        let first = ask(first);
+        refresh.arrived(1).await;
+        assert_eq!(place.sql("DELETE FROM TABLE_lease RETURNING 1").await.len(), 1);
+        let second = ask(second);
+        // It has the lease now.
+        while place.sql("SELECT FROM TABLE_lease").await.is_empty() {}
+        refresh.open();
+        let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+        assert_eq!(first.access_token().expose(), second.access_token().expose());
+        assert_eq!((world.posts(), world.server.counters().reuse_detected), (1, 0));
+    })
+    .await;
+}
+
 /// The figures in the documentation of oneflight-postgres.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_valid_token_costs_postgresql_nothing_and_an_attempt_six_statements_and_no_open_transaction() {

@@ -48,6 +48,37 @@ async fn p3_one_holder_at_a_time_has_the_lease() {
     assert!(place.sql("SELECT FROM TABLE_lease").await.is_empty());
 }
 
+/// With the safety net alone, which is 5 s at the least, these rounds would take longer than the test may.
+#[tokio::test]
+async fn p3_who_waits_is_woken_by_the_end_of_the_lease() {
+    let Some(place) = place() else { return };
+    within(async {
+        let (ours, theirs) = (
+            place.stores().await.store("user"),
+            place.stores().await.store("user"),
+        );
+        let asked = || {
+            let claim = format!("WITH taken AS (INSERT INTO \"public\".\"{}_lease\"", place.table);
+            let statements = place.server.statements();
+            statements.iter().filter(|sql| sql.starts_with(&claim)).count()
+        };
+        let mut guard = ours.lock().await.unwrap();
+        for round in 0..20 {
+            let waits = if round % 2 == 0 { &theirs } else { &ours };
+            let before = asked();
+            let release = async {
+                while asked() == before {
+                    tokio::task::yield_now().await;
+                }
+                guard.release().await;
+            };
+            let (next, ()) = tokio::join!(waits.lock(), release);
+            guard = next.unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn p5_p15_an_owner_that_slept_through_its_lease_neither_renews_nor_ends_the_next_ones() {
     let Some(place) = place() else { return };
