@@ -217,7 +217,16 @@ impl Machine {
     pub(super) fn forgive(&mut self) {
         self.failures = 0;
         self.cooldown = None;
-        self.refused = None;
         self.back_off_seen = None;
+        // The server's word holds for as long as the very set stands there that it refused.
+        let shown = self.published.as_ref().map(|published| &published.tokens);
+        let stands = self
+            .refused
+            .as_ref()
+            .zip(shown)
+            .is_some_and(|(refused, shown)| refused.tokens.access_token.same_as(&shown.access_token));
+        if !stands {
+            self.refused = None;
+        }
     }
 }

@@ -46,6 +46,10 @@ impl World {
                 self.holder_mut(slot).closed = true;
                 self.tell(slot, |machine, now| machine.close(now))?;
             }
+            Action::Clock(slot, set) => {
+                self.left.clocks -= 1;
+                self.clocks[usize::from(slot)] = set;
+            }
             Action::Tick => self.pass(TICK),
             Action::Age => {
                 self.left.ages -= 1;
@@ -68,7 +72,7 @@ impl World {
         match self.lock {
             LockState::Left => self.lock = LockState::Free,
             LockState::Held(slot) if self.rules.lock == LockKind::Leased => {
-                let now = self.now;
+                let now = self.time_of(slot);
                 self.holder_mut(slot).machine.lease(now, LEASE);
             }
             LockState::Held(_) | LockState::Free => {}
@@ -89,8 +93,8 @@ impl World {
             .chain(holder.session().map(bit))
             .fold(0, |all, one| all | one);
         self.past.replaced |= replaced;
-        let tokens = token_set(&self.rules, self.now, grant);
-        let now = self.now;
+        let now = self.time_of(slot);
+        let tokens = token_set(&self.rules, now, grant);
         let holder = self.holder_mut(slot);
         holder.sign_in_read = false;
         holder.reads_too_early = holder.ledger_reads();
@@ -123,7 +127,7 @@ impl World {
         let unseen = unread || (holder.shown.status == crate::machine::Status::Unknown && ends == 0);
         let stood = self.stored_session().filter(|_| unseen).map_or(0, bit);
         self.past.signed_out |= ends | stood;
-        let now = self.now;
+        let now = self.time_of(slot);
         let holder = self.holder_mut(slot);
         let read = usize::from(holder.ledger_reads());
         holder.signed_out_unseen[read] |= unseen;
@@ -180,7 +184,7 @@ impl World {
             refused: holder.access().filter(|_| older_than == Some(newest)),
             due: demand == Demand::Due,
         };
-        let now = self.now;
+        let now = self.time_of(slot);
         let usable = holder
             .shown
             .current
@@ -214,6 +218,7 @@ impl World {
                     "6: a request was sent to look at a token that serves nobody",
                 )?;
                 self.satisfies(slot, &waiter)?;
+                self.carry_out(slot)?;
                 Ok(false)
             }
             Demanded::Refused(_) => {
@@ -224,6 +229,7 @@ impl World {
                     !usable || replaced || closed || matches!(want, Want::Newer | Want::Due),
                     "6: a request was refused although a token for it is there",
                 )?;
+                self.carry_out(slot)?;
                 Ok(false)
             }
         }
@@ -427,7 +433,7 @@ impl World {
                 if let Some(refresh) = grant.refresh {
                     self.holder_mut(slot).known[usize::from(token.family)] |= 1 << refresh.index;
                 }
-                let verdict = Verdict::Renewed(token_set(&self.rules, self.now, grant));
+                let verdict = Verdict::Renewed(token_set(&self.rules, self.time_of(slot), grant));
                 self.tell(slot, |machine, now| machine.refreshed(now, ticket, verdict))
             }
             op => panic!("{op:?} is no answer"),
@@ -442,7 +448,7 @@ impl World {
                 access: refresh,
                 refresh: Some(refresh),
             };
-            token_set(&self.rules, self.now, grant)
+            token_set(&self.rules, self.time_of(slot), grant)
                 .refresh_token
                 .expect("it was just put there")
         });

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::holder::Op;
 use super::rules::LockKind;
-use super::world::{LockState, World};
+use super::world::{LockState, Set, World};
 use crate::State;
 use crate::machine::fingerprint::age;
 
@@ -54,6 +54,8 @@ pub(super) enum Action {
     LoseLease(u8),
     Hurry(u8),
     Close(u8),
+    /// Its wall clock is set.
+    Clock(u8, Set),
     /// All pauses are over.
     Tick,
     /// The access tokens come of age.
@@ -104,7 +106,7 @@ impl World {
         }
         if holder
             .machine
-            .poll_timeout(self.now)
+            .poll_timeout(self.time_of(slot))
             .is_some_and(|wait| wait.is_zero())
         {
             actions.push(Action::Timeout(slot));
@@ -189,6 +191,12 @@ impl World {
         if left.lost_leases > 0 && self.lock == LockState::Held(slot) {
             actions.push(Action::LoseLease(slot));
         }
+        if left.clocks > 0 {
+            let others = [Set::Right, Set::Slow, Set::Fast]
+                .into_iter()
+                .filter(|set| *set != self.clocks[usize::from(slot)]);
+            actions.extend(others.map(|set| Action::Clock(slot, set)));
+        }
     }
 
     /// Whoever owns the deadlines ends what is under way before a pause is over, unless everything is slow.
@@ -211,6 +219,8 @@ impl World {
             || self.lock == LockState::Left
             || !self.sends.is_empty()
             || self.families.iter().any(|family| family.graced != 0)
-            || self.holders.iter().any(|holder| holder.machine.pauses(self.now))
+            || self
+                .slots()
+                .any(|slot| self.holder(slot).machine.pauses(self.time_of(slot)))
     }
 }

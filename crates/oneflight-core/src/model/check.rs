@@ -56,8 +56,9 @@ impl World {
                         (past.signed_out | past.replaced) & bit(family) != 0,
                         "5: a session was signed out that nobody had signed out",
                     ),
+                    // Who signed out, or in over it, drops what it alone knows, and may not have revoked it yet.
                     EndReason::GrantDead { .. } => ensure(
-                        !self.can_renew(family),
+                        !self.can_renew(family) || (past.signed_out | past.replaced) & bit(family) != 0,
                         "2: a session was buried as dead that could be renewed",
                     ),
                     EndReason::Removed => Err(Violation("2: a record was removed")),
@@ -105,13 +106,23 @@ impl World {
         // A mark or a pause may not have reached the store, and a holder that starts anew has no memory of it.
         let faults = (given.crashes - left.crashes) + (given.store_faults - left.store_faults);
         let faults = faults + given.hurries - left.hurries;
+        // Nor does one whose clock is ahead keep a pause that another began.
+        let ahead = if given.clocks > left.clocks {
+            self.rules.holders
+        } else {
+            0
+        };
+        let faults = faults + ahead;
         ensure(
             before < 2 + faults || over || self.rules.server == ServerKind::Constant,
             "2: a refresh token was presented more than twice within one pause",
         )?;
         let doubtful = self.past.doubtful[at] >> token.index & 1 == 1;
         ensure(
-            !doubtful || self.rules.policy.profile.retry_after_loss || self.is_lost(holder, base),
+            !doubtful
+                || self.rules.policy.profile.retry_after_loss
+                || self.rules.server == ServerKind::Constant
+                || self.is_lost(holder, base),
             "2: a refresh token that may be spent was presented while the access token still served",
         )?;
         let mut waiters = holder.waiting.iter().flat_map(|waiting| &waiting.waiters);
@@ -167,12 +178,14 @@ impl World {
                     || (holder.session() == Some(session) && holder.access() == Some(access)),
                 "4: another token was published under the same generation",
             )?;
+            // A clock that was set back makes a machine judge anew what it shows already.
+            let shown = holder.session() == Some(session) && snapshot.generation == before.generation;
             ensure(
-                holder.over & bit(session) == 0,
+                shown || holder.over & bit(session) == 0,
                 "5: a session is published by a holder that knows that it was signed out",
             )?;
             ensure(
-                self.is_kept(access) || self.is_keeping(slot, access),
+                shown || self.is_kept(access) || self.is_keeping(slot, access),
                 "3: a set was published before it was saved",
             )?;
         } else if let Some(session) = holder.session() {
@@ -191,8 +204,9 @@ impl World {
             Status::SignedOut(EndReason::SignOut) => {
                 ensure(over, "5: a session ended that nobody had signed out")
             }
+            // A tombstone that was read late may have been written over by whoever lost its lease and could not save.
             Status::SignedOut(EndReason::GrantDead { .. }) => ensure(
-                !self.can_renew(session) || over,
+                !self.can_renew(session) || over || (self.rules.frozen() && self.rules.late_answers),
                 "2: a session that could be renewed ended as dead",
             ),
             _ => Err(Violation("2: a session ended without a reason")),
@@ -208,6 +222,12 @@ impl World {
         let locked = self.lock == LockState::Held(slot) || !self.rules.sound();
         let failed = self.left.store_faults < self.rules.budget.store_faults;
         failed && self.holder(slot).machine.has_unsaved() && (locked || access.index == 0)
+    }
+
+    /// Whether another holder renewed the session while this one, without its lease, could not save: its set is dropped,
+    /// and shown until there is a better one.
+    pub(super) fn is_overtaken(&self, access: Name) -> bool {
+        !self.rules.sound() && self.stored_session() == Some(access.family)
     }
 
     /// A machine says how an attempt or a command ended.
@@ -229,7 +249,7 @@ impl World {
                     "6: an attempt gave a generation that is not published",
                 )?;
                 let usable = holder.shown.current.as_ref();
-                let usable = usable.is_some_and(|current| current.is_usable(self.now.wall));
+                let usable = usable.is_some_and(|current| current.is_usable(self.time_of(slot).wall));
                 ensure(
                     usable || !matches!(outcome, Outcome::Adopted { .. }),
                     "6: an expired set was adopted for a request",
@@ -296,7 +316,7 @@ impl World {
         });
         ensure(awaited, "6: nobody waits for an answer that is under way")?;
         ensure(
-            machine.is_idle() || !holder.ops.is_empty() || machine.poll_timeout(self.now).is_some(),
+            machine.is_idle() || !holder.ops.is_empty() || machine.poll_timeout(self.time_of(slot)).is_some(),
             "6: a machine waits for nothing",
         )?;
         ensure(
@@ -306,7 +326,9 @@ impl World {
         let unkept = holder.access().filter(|access| !self.is_kept(*access));
         let replaced = |access: Name| self.past.replaced & bit(access.family) != 0;
         ensure(
-            unkept.is_none_or(|access| self.is_keeping(slot, access) || replaced(access)),
+            unkept.is_none_or(|access| {
+                self.is_keeping(slot, access) || replaced(access) || self.is_overtaken(access)
+            }),
             "3: a set that is not stored is no longer being saved under the lock",
         )
     }

@@ -2,8 +2,8 @@
 
 use alloc::rc::Rc;
 
-use super::action::Action::{self, Demand, Go, Hint, SignIn, SignOut, Tick, Timeout};
-use super::action::How::{Fail, FailLanded, Late, Well};
+use super::action::Action::{self, Age, Demand, Go, Hint, SignIn, SignOut, Stray, Tick, Timeout};
+use super::action::How::{Fail, FailLanded, Late, Lose, Well};
 use super::action::Want;
 use super::rules::{Budget, Rules};
 use super::search;
@@ -26,6 +26,7 @@ const PLENTY: Budget = Budget {
     hints: 9,
     hurries: 9,
     closes: 9,
+    clocks: 0,
 };
 
 /// Goes this way once more, lets everything come to rest, and asks whether the session lives on.
@@ -219,4 +220,38 @@ fn l1_a_late_read_does_not_bring_back_what_stood_there_before_a_sign_out() {
     let replaced = [SignIn(1), Go(1, 0, Well), Go(1, 0, Well)];
     let told = [Go(0, 0, Well), Go(0, 0, Well)];
     replay("a late first read", &[&read[..], &replaced, &told].concat());
+}
+
+#[test]
+fn p4_a_token_that_was_refused_stays_refused_when_its_set_is_read_again() {
+    let shown = [Demand(1, Want::Usable), Go(1, 0, Well), Demand(0, Want::Usable)];
+    let renewed = [
+        Demand(1, Want::Newer),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(0, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+    ];
+    // The answer to the next renewal is lost, and the retry is refused; then the store can be neither written nor read.
+    let refused = [
+        Age,
+        Demand(0, Want::Due),
+        Go(0, 0, Well),
+        Go(0, 0, Well),
+        Go(0, 0, Well),
+        Go(0, 0, Lose),
+        Stray(0),
+        Go(0, 0, Well),
+        Go(0, 0, Well),
+        Go(0, 0, Well),
+        Go(0, 0, Fail),
+        Hint(0),
+        Go(0, 0, Fail),
+        Go(0, 0, Well),
+    ];
+    let rules = Rules::new("a refused token that is read again").with(|rules| rules.renews_ahead = true);
+    replay_in(rules, &[&shown[..], &renewed, &refused].concat());
 }

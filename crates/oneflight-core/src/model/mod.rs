@@ -6,6 +6,8 @@
 //! [promises](check), and every world that comes to [rest](quiet) is asked whether the session lives on. What may go
 //! wrong is counted by a [budget](rules::Budget), which makes the space finite.
 //!
+//! What is too large to be searched is walked through at random: a [simulation] of many holders, by seed.
+//!
 //! [`mutants`] plant faults in the machine or the world and show that each is found.
 
 mod act;
@@ -20,5 +22,6 @@ mod random;
 mod rules;
 mod search;
 mod server;
+mod simulation;
 mod spaces;
 mod world;

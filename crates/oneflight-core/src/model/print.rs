@@ -58,6 +58,7 @@ impl World {
     }
 
     fn print_holder(&self, print: &mut Print, holder: &Holder, slot: u8) {
+        print.put(self.clocks[usize::from(slot)]);
         holder.machine.print(print);
         print.put(self.lock == LockState::Held(slot));
         let mark = self

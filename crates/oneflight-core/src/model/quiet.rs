@@ -31,8 +31,9 @@ impl World {
                 holder.waiting.is_empty(),
                 "6: somebody waits although nothing is under way",
             )?;
+            let kept = |access| self.is_kept(access) || self.is_overtaken(access);
             ensure(
-                !holder.machine.has_unsaved() && holder.access().is_none_or(|access| self.is_kept(access)),
+                !holder.machine.has_unsaved() && holder.access().is_none_or(kept),
                 "3: a set was never saved",
             )?;
             let stored = self.stored_session();

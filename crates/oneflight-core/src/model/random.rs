@@ -76,6 +76,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
                 hints: 2 * hints,
                 hurries,
                 closes: closes / 2,
+                clocks: 0,
             };
         })
     })

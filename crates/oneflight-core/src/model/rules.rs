@@ -13,6 +13,9 @@ pub(super) const TICK: Duration = Duration::from_secs(400);
 /// How long a lease lasts, unless it is renewed: longer than a request and a save, shorter than a tick.
 pub(super) const LEASE: Duration = Duration::from_secs(300);
 
+/// How far a wall clock may be set wrong, in both directions. Shorter than a lifetime, longer than all pauses.
+pub(super) const SKEW: Duration = Duration::from_secs(3600);
+
 /// How the authorization server treats a refresh token that was used already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerKind {
@@ -72,6 +75,8 @@ pub(super) struct Budget {
     pub(super) hurries: u8,
     /// The application closes a holder.
     pub(super) closes: u8,
+    /// A holder's wall clock is set wrong, or right.
+    pub(super) clocks: u8,
 }
 
 impl Budget {
@@ -93,6 +98,7 @@ impl Budget {
             hints: self.hints + more.hints,
             hurries: self.hurries + more.hurries,
             closes: self.closes + more.closes,
+            clocks: self.clocks + more.clocks,
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) const NONE: Budget = Budget {
     hints: 0,
     hurries: 0,
     closes: 0,
+    clocks: 0,
 };
 
 /// A token runs out while several requests come.

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::holder::{self, FAMILIES, Holder, bit, number, refresh, token_set};
-use super::rules::{Budget, Rules, StoreKind};
+use super::rules::{Budget, Rules, SKEW, StoreKind};
 use super::server::{Family, Grant, Name};
 use crate::machine::{Effect, Swap};
 use crate::{EndReason, Now, Record, State, Stored, Version, WallTime};
@@ -65,6 +65,16 @@ pub(super) struct World {
     pub(super) sends: Vec<(Name, u8)>,
     pub(super) past: Past,
     pub(super) lives: u8,
+    /// How each holder's wall clock is set.
+    pub(super) clocks: Vec<Set>,
+}
+
+/// How a wall clock is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Set {
+    Right,
+    Slow,
+    Fast,
 }
 
 impl World {
@@ -87,6 +97,7 @@ impl World {
             sends: Vec::new(),
             past: Past::default(),
             lives: 0,
+            clocks: alloc::vec![Set::Right; usize::from(rules.holders)],
         };
         if !rules.empty {
             let grant = world.issue();
@@ -110,6 +121,19 @@ impl World {
 
     pub(super) fn holder_mut(&mut self, slot: u8) -> &mut Holder {
         Rc::make_mut(&mut self.holders[usize::from(slot)])
+    }
+
+    /// The time, as this holder reads it.
+    pub(super) fn time_of(&self, slot: u8) -> Now {
+        let right = self.now.wall;
+        let wall = match self.clocks[usize::from(slot)] {
+            Set::Right => right,
+            Set::Fast => right.after(SKEW),
+            Set::Slow => WallTime::from_unix_millis(
+                right.as_unix_millis() - u64::try_from(SKEW.as_millis()).expect("an hour is short"),
+            ),
+        };
+        Now { wall, ..self.now }
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = u8> + use<> {
@@ -215,7 +239,7 @@ impl World {
         slot: u8,
         input: impl FnOnce(&mut crate::machine::Machine, Now) -> T,
     ) -> Result<T, Violation> {
-        let now = self.now;
+        let now = self.time_of(slot);
         let told = input(&mut self.holder_mut(slot).machine, now);
         self.carry_out(slot)?;
         Ok(told)
