@@ -47,6 +47,8 @@ Usage: cargo xtask WORD [OPTIONS]
   soak --pages TIMES [--rounds N]
                     every scenario in browsers, 20 rounds each, TIMES times over, and a
                     smoke test in WebKitGTK (installs webkit2gtk-driver and xvfb)
+  soak --simulation MILLIONS
+                    so many million steps of a simulation of many holders, by seed
   deep [PART...] [--model-depth N] [--fuzz-seconds N] [--soak-rounds N] [--advisories]
                     what is too slow for every change. PART is any of
                     model, powerset, deny, fuzz, bench, soak, examples, webkit; without

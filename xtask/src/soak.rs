@@ -39,14 +39,19 @@ impl Default for Soak {
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut soak = Soak::default();
     let mut pages = None;
+    let mut simulation = None;
     let mut options = Options::new("soak", args);
     while let Some(arg) = options.next() {
         match arg {
             "--rounds" => soak.rounds = options.number(arg)?,
             "--pages" => pages = Some(options.number(arg)?),
+            "--simulation" => simulation = Some(options.number(arg)?),
             "--requests" => soak.requests = options.number(arg)?,
             other => return Err(options.unknown(other)),
         }
+    }
+    if let Some(millions) = simulation {
+        return simulate(millions);
     }
     match pages {
         Some(times) => pages::soak(&Pages {
@@ -55,6 +60,17 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         }),
         None => rounds(&soak),
     }
+}
+
+/// The seeded simulation of many holders over the machine itself, for so many million steps: the tests make ten.
+fn simulate(millions: u32) -> Result<(), Failure> {
+    let steps = u64::from(millions) * 1_000_000;
+    shown(
+        cargo()
+            .env("ONEFLIGHT_SIMULATION_STEPS", steps.to_string())
+            .args(["test", "--release", "--package", "oneflight-core", "--lib"])
+            .args(["model::simulation::", "--", "--nocapture"]),
+    )
 }
 
 /// Runs all rounds and prints what they came to. Fails if any scenario ended otherwise than it should.
