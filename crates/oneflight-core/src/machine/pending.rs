@@ -93,12 +93,22 @@ impl Target {
     }
 }
 
+/// Whether a record lives, or holds a verdict that may be taken back, if that counts.
+fn may_live_again(state: &State, verdicts: bool) -> bool {
+    match state {
+        State::Live { .. } => true,
+        State::Ended(EndReason::GrantDead { .. }) => verdicts,
+        State::Ended(_) => false,
+    }
+}
+
 impl Ending {
     /// Whether the record is one that this command may bury. A dead grant is buried only with the very token set that
-    /// the server refused.
+    /// the server refused; and a sign-out buries what is dead already, for a holder that lost its lease and has the next
+    /// set may write over a verdict, but never over a sign-out.
     pub(super) fn buries(&self, record: &Record) -> bool {
         let dead = matches!(self.reason, EndReason::GrantDead { .. });
-        matches!(record.state, State::Live { .. })
+        may_live_again(&record.state, !dead)
             && self
                 .targets
                 .iter()
@@ -115,7 +125,8 @@ impl Machine {
             State::Ended(_) => None,
         });
         for ending in ledger.endings.iter_mut().filter(|ending| !ending.came_late) {
-            let session = live.map(|(session, ..)| session);
+            let stands = stored.filter(|stored| may_live_again(&stored.record.state, true));
+            let session = stands.map(|stored| stored.record.session);
             let known = ending.targets.iter().any(|target| target.session == session);
             let unseen = |target: &&mut Target| target.session.is_none();
             if let Some(target) = ending.targets.iter_mut().find(unseen).filter(|_| !known) {

@@ -125,7 +125,7 @@ impl World {
         let signs_in = |waiting: &Waiting| matches!(waiting.awaited, Awaited::SignIn(_));
         let unread = holder.waiting.iter().any(signs_in) && !holder.sign_in_read;
         let unseen = unread || (holder.shown.status == crate::machine::Status::Unknown && ends == 0);
-        let stood = self.stored_session().filter(|_| unseen).map_or(0, bit);
+        let stood = self.session_to_end().filter(|_| unseen).map_or(0, bit);
         self.past.signed_out |= ends | stood;
         let now = self.time_of(slot);
         let holder = self.holder_mut(slot);
@@ -271,13 +271,14 @@ impl World {
             State::Ended(_) => false,
             State::Live { .. } => true,
         };
+        let verdict = matches!(record.state, State::Ended(EndReason::GrantDead { .. }));
         let holder = self.holder_mut(slot);
         let replaces = |waiting: &Waiting| match waiting.awaited {
             Awaited::SignIn(family) => bit(family) != session,
             _ => false,
         };
         let replaced = live && reads && holder.waiting.iter().any(replaces);
-        if live && aims {
+        if (live || verdict) && aims {
             holder.over |= session;
             holder.signed_out |= session;
             self.past.signed_out |= session;

@@ -2,10 +2,10 @@
 
 use alloc::rc::Rc;
 
-use super::action::Action::{self, Age, Demand, Go, Hint, SignIn, SignOut, Stray, Tick, Timeout};
+use super::action::Action::{self, Age, Demand, Go, Hint, LoseLease, SignIn, SignOut, Stray, Tick, Timeout};
 use super::action::How::{Fail, FailLanded, Late, Lose, Well};
 use super::action::Want;
-use super::rules::{Budget, Rules};
+use super::rules::{Budget, LockKind, Rules};
 use super::search;
 use super::world::World;
 
@@ -254,4 +254,44 @@ fn p4_a_token_that_was_refused_stays_refused_when_its_set_is_read_again() {
     ];
     let rules = Rules::new("a refused token that is read again").with(|rules| rules.renews_ahead = true);
     replay_in(rules, &[&shown[..], &renewed, &refused].concat());
+}
+
+#[test]
+fn l1_l5_a_sign_out_also_buries_a_verdict_that_a_holder_without_its_lease_would_take_back() {
+    let shown = [
+        SignOut(2),
+        Demand(1, Want::Usable),
+        Demand(0, Want::Usable),
+        Go(0, 0, Well),
+    ];
+    let loses_its_lease = [
+        Demand(0, Want::Newer),
+        Go(1, 0, Well),
+        Age,
+        Go(0, 0, Well),
+        LoseLease(0),
+        Demand(1, Want::Newer),
+        Go(1, 0, Well),
+        Go(0, 0, Well),
+        Go(0, 0, Well),
+        Go(1, 0, Well),
+        Tick,
+        Go(0, 0, Well),
+    ];
+    // The next holder presents the token that was spent meanwhile, and believes the answer.
+    let verdict = [
+        Timeout(1),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(1, 0, Well),
+        Go(2, 0, Well),
+    ];
+    let rules = Rules::new("a sign-out that reads a verdict").with(|rules| {
+        rules.holders = 3;
+        rules.lock = LockKind::Leased;
+        (rules.slow, rules.renews_ahead) = (true, true);
+    });
+    replay_in(rules, &[&shown[..], &loses_its_lease, &verdict].concat());
 }

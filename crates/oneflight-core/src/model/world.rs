@@ -201,6 +201,16 @@ impl World {
         matches!(stored.record.state, State::Live { .. }).then(|| stored.record.session.0[0])
     }
 
+    /// The session that a sign-out ends which has not read what stands in the store: one that lives, or one that was found
+    /// dead, for that may be taken back.
+    pub(super) fn session_to_end(&self) -> Option<u8> {
+        let record = &self.store.as_ref()?.record;
+        match record.state {
+            State::Live { .. } | State::Ended(EndReason::GrantDead { .. }) => Some(number(record.session)),
+            State::Ended(_) => None,
+        }
+    }
+
     /// Whether a family may still be renewed: it lives, and one of its valid tokens is in the store, or where a holder
     /// that wants to know can wait for it: with a live holder, or on its way there.
     pub(super) fn can_renew(&self, family: u8) -> bool {
