@@ -6,6 +6,7 @@
 )]
 
 pub mod cases;
+pub mod faults;
 pub mod postgres;
 pub mod redis;
 mod request;

@@ -1,0 +1,201 @@
+//! Points of an attempt at which a process can be made to end, or to tell that it came there.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use oneflight::endpoint::{RefreshRequest, Reply};
+use oneflight::store::{Changes, Guard};
+use oneflight::{BoxFuture, Record, State, Store, StoreError, Stored, Swap, TokenEndpoint, Version};
+use rustix::process::{Signal, getpid, kill_process};
+
+/// The points in the order in which an attempt comes to them.
+pub const POINTS: [&str; 10] = [
+    "before-lock",
+    "locked",
+    "loaded",
+    "before-mark",
+    "marked",
+    "before-send",
+    "answered",
+    "before-save",
+    "saved",
+    "before-unlock",
+];
+
+/// Where a save comes to that finds another version; no attempt has to come here.
+pub const SAVE_REFUSED: &str = "save-refused";
+
+/// What is to happen where.
+#[derive(Default)]
+pub struct Points {
+    die: Mutex<Option<&'static str>>,
+    stop: Mutex<Option<&'static str>>,
+    tell: Mutex<Option<&'static str>>,
+    /// The first look at a store comes before the lock, and is no point.
+    locked: AtomicBool,
+}
+
+impl Points {
+    /// At this point the process ends by SIGKILL.
+    pub fn die_at(&self, point: &str) {
+        *self.die.lock().unwrap() = Some(known(point));
+    }
+
+    /// At this point the process says so and is frozen by SIGSTOP, once.
+    pub fn stop_at(&self, point: &str) {
+        *self.stop.lock().unwrap() = Some(known(point));
+    }
+
+    /// At this point the process says so.
+    pub fn tell_at(&self, point: &str) {
+        *self.tell.lock().unwrap() = Some(known(point));
+    }
+
+    fn at(&self, point: &'static str) {
+        if *self.tell.lock().unwrap() == Some(point) {
+            say(point);
+        }
+        let stops = self.stop.lock().unwrap().take_if(|stop| *stop == point);
+        if stops.is_some() {
+            say(point);
+            kill_process(getpid(), Signal::STOP).unwrap();
+        }
+        if *self.die.lock().unwrap() == Some(point) {
+            kill_process(getpid(), Signal::KILL).unwrap();
+            // Nothing may happen between the signal's sending and its effect.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+fn say(point: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "at {point}").unwrap();
+    out.flush().unwrap();
+}
+
+fn known(point: &str) -> &'static str {
+    let mut all = POINTS.into_iter().chain([SAVE_REFUSED]);
+    all.find(|known| *known == point).expect("there is such a point")
+}
+
+/// A token endpoint with the points around a request.
+pub struct FaultyEndpoint<E> {
+    inner: E,
+    points: Arc<Points>,
+}
+
+impl<E> FaultyEndpoint<E> {
+    /// Around this one.
+    pub fn new(inner: E, points: &Arc<Points>) -> Self {
+        let points = Arc::clone(points);
+        Self { inner, points }
+    }
+}
+
+impl<E: TokenEndpoint> TokenEndpoint for FaultyEndpoint<E> {
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Reply> {
+        Box::pin(async move {
+            self.points.at("before-send");
+            let reply = self.inner.refresh(request).await;
+            self.points.at("answered");
+            reply
+        })
+    }
+}
+
+/// A store with the points around the lock and the record.
+pub struct FaultyStore<S> {
+    inner: S,
+    points: Arc<Points>,
+}
+
+impl<S> FaultyStore<S> {
+    /// Around this one.
+    pub fn new(inner: S, points: &Arc<Points>) -> Self {
+        let points = Arc::clone(points);
+        Self { inner, points }
+    }
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
+        Box::pin(async move {
+            let stored = self.inner.load().await;
+            if self.points.locked.load(Ordering::SeqCst) {
+                self.points.at("loaded");
+            }
+            stored
+        })
+    }
+
+    fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
+        Box::pin(async move {
+            self.points.at("before-lock");
+            let inner = self.inner.lock().await?;
+            self.points.locked.store(true, Ordering::SeqCst);
+            self.points.at("locked");
+            let points = Arc::clone(&self.points);
+            Ok(Box::new(FaultyGuard { inner, points }) as Box<dyn Guard>)
+        })
+    }
+
+    fn compare_and_swap(
+        &self,
+        expected: Option<Version>,
+        record: Record,
+    ) -> BoxFuture<'_, Result<Swap, StoreError>> {
+        let marks = matches!(record.state, State::Live { mark: Some(_), .. });
+        let (before, after) = match marks {
+            true => ("before-mark", "marked"),
+            false => ("before-save", "saved"),
+        };
+        Box::pin(async move {
+            self.points.at(before);
+            let swap = self.inner.compare_and_swap(expected, record).await;
+            match swap {
+                Ok(Swap::Conflict) => self.points.at(SAVE_REFUSED),
+                _ => self.points.at(after),
+            }
+            swap
+        })
+    }
+
+    fn lease(&self) -> Option<std::time::Duration> {
+        self.inner.lease()
+    }
+
+    fn announce(&self, version: Version) -> BoxFuture<'_, ()> {
+        self.inner.announce(version)
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        self.inner.changes()
+    }
+}
+
+struct FaultyGuard {
+    inner: Box<dyn Guard>,
+    points: Arc<Points>,
+}
+
+impl Guard for FaultyGuard {
+    fn lease(&self) -> Option<std::time::Duration> {
+        self.inner.lease()
+    }
+
+    fn renew(&mut self) -> BoxFuture<'_, Result<std::time::Duration, StoreError>> {
+        self.inner.renew()
+    }
+
+    fn release(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.points.at("before-unlock");
+            self.points.locked.store(false, Ordering::SeqCst);
+            self.inner.release().await;
+        })
+    }
+}
