@@ -44,6 +44,7 @@ Usage: cargo xtask WORD [OPTIONS]
                     --only TEXT
   soak [--rounds N] [--requests N]
                     every scenario of the demo, over and over (20 rounds, 200 requests)
+  soak --processes  2, 10 and 50 processes on one grant, over each store
   soak --pages TIMES [--rounds N]
                     every scenario in browsers, 20 rounds each, TIMES times over, and a
                     smoke test in WebKitGTK (installs webkit2gtk-driver and xvfb)

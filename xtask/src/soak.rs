@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: every scenario of the demo over real sockets, over and over; or those of
-//! pages.
+//! pages; or many processes on one grant.
 
 use serde_json::Value;
 
@@ -39,11 +39,13 @@ impl Default for Soak {
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut soak = Soak::default();
     let mut pages = None;
+    let mut many = false;
     let mut simulation = None;
     let mut options = Options::new("soak", args);
     while let Some(arg) = options.next() {
         match arg {
             "--rounds" => soak.rounds = options.number(arg)?,
+            "--processes" => many = true,
             "--pages" => pages = Some(options.number(arg)?),
             "--simulation" => simulation = Some(options.number(arg)?),
             "--requests" => soak.requests = options.number(arg)?,
@@ -52,6 +54,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     if let Some(millions) = simulation {
         return simulate(millions);
+    }
+    if many {
+        return processes();
     }
     match pages {
         Some(times) => pages::soak(&Pages {
@@ -71,6 +76,22 @@ fn simulate(millions: u32) -> Result<(), Failure> {
             .args(["test", "--release", "--package", "oneflight-core", "--lib"])
             .args(["model::simulation::", "--", "--nocapture"]),
     )
+}
+
+/// 2, 10 and 50 processes, 100 requests each, 20 expiries of one grant, over each store.
+fn processes() -> Result<(), Failure> {
+    for processes in ["2", "10", "50"] {
+        say(format!("{processes} processes × 100 requests × 20 expiries"));
+        shown(
+            cargo()
+                .args(["test", "--package", "oneflight-tests", "--test", "processes"])
+                .args(["--", "--nocapture", "--test-threads=1", "p3_ten_processes"])
+                .env("ONEFLIGHT_PROCESSES", processes)
+                .env("ONEFLIGHT_REQUESTS", "100")
+                .env("ONEFLIGHT_EXPIRIES", "20"),
+        )?;
+    }
+    Ok(())
 }
 
 /// Runs all rounds and prints what they came to. Fails if any scenario ended otherwise than it should.
