@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use oneflight::endpoint::{RefreshRequest, Reply};
 use oneflight::store::{Changes, Guard};
@@ -31,6 +31,7 @@ pub const SAVE_REFUSED: &str = "save-refused";
 pub struct Points {
     die: Mutex<Option<&'static str>>,
     stop: Mutex<Option<&'static str>>,
+    go: Condvar,
     tell: Mutex<Option<&'static str>>,
     /// The first look at a store comes before the lock, and is no point.
     locked: AtomicBool,
@@ -42,9 +43,16 @@ impl Points {
         *self.die.lock().unwrap() = Some(known(point));
     }
 
-    /// At this point the process says so and is frozen by SIGSTOP, once.
+    /// At this point the process says so and goes no further until it is let go: a place to freeze it at, for a process
+    /// that sends itself SIGSTOP may come further before it takes effect.
     pub fn stop_at(&self, point: &str) {
         *self.stop.lock().unwrap() = Some(known(point));
+    }
+
+    /// Lets go who stopped.
+    pub fn go(&self) {
+        *self.stop.lock().unwrap() = None;
+        self.go.notify_all();
     }
 
     /// At this point the process says so.
@@ -56,10 +64,10 @@ impl Points {
         if *self.tell.lock().unwrap() == Some(point) {
             say(point);
         }
-        let stops = self.stop.lock().unwrap().take_if(|stop| *stop == point);
-        if stops.is_some() {
+        let stop = self.stop.lock().unwrap();
+        if *stop == Some(point) {
             say(point);
-            kill_process(getpid(), Signal::STOP).unwrap();
+            drop(self.go.wait_while(stop, |stop| stop.is_some()).unwrap());
         }
         if *self.die.lock().unwrap() == Some(point) {
             kill_process(getpid(), Signal::KILL).unwrap();

@@ -34,6 +34,8 @@ async fn main() {
     let mut policy = Policy::default();
     (policy.request_deadline, policy.save_deadline) = (request, save);
     policy.rejection_budget = u8::MAX;
+    // A pause ends when the test says so.
+    policy.back_off_base = Duration::from_secs(120);
 
     let points = Arc::new(Points::default());
     let codec = RecordCodec::encrypted(Keys::new(Key::new("test", [7; 32]).unwrap()));
@@ -67,7 +69,9 @@ async fn main() {
                 let (holder, count) = (Arc::clone(&holder), count.parse().unwrap());
                 tokio::spawn(async move { holder.ask(count).await });
             }
+            ["retry"] => holder.session.retry_now(),
             ["die", point] => points.die_at(point),
+            ["go"] => points.go(),
             ["stop", point] => points.stop_at(point),
             ["tell", point] => points.tell_at(point),
             _ => panic!("there is no command {line:?}"),

@@ -39,6 +39,7 @@ async fn frozen_with_the_answer(place: &Place, server: &TestServer) -> (Process,
     first.tell(&format!("tell {SAVE_REFUSED}"));
     first.tell("ask 3");
     first.hear("at answered").await;
+    first.freeze();
     next.tell("ask 3");
     (first, next)
 }
@@ -52,6 +53,7 @@ async fn p5_a_holder_frozen_with_its_answer_wakes_to_a_save_that_is_refused_and_
     let (mut first, mut next) = frozen_with_the_answer(&place, &server).await;
     assert_eq!(next.asked().await, (3, "none".to_owned()));
     first.thaw();
+    first.tell("go");
     first.hear("at save-refused").await;
     assert_eq!(first.asked().await, (3, "none".to_owned()));
     assert_eq!(server.counters().refresh_posts, 2);

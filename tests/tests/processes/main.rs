@@ -1,7 +1,8 @@
-//! Sessions in processes of their own on one grant: side by side, killed, frozen.
+//! Sessions in processes of their own on one grant: side by side, killed, frozen, cut off.
 #![allow(clippy::unwrap_used)]
 
 mod crash;
 mod fleet;
 mod freeze;
+mod outage;
 mod process;

@@ -27,6 +27,11 @@ impl Place {
         RedisServer::start().map(Self::Redis)
     }
 
+    /// A Redis that keeps what it acknowledged through a crash.
+    pub(crate) fn durable_redis() -> Option<Self> {
+        RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).map(Self::Redis)
+    }
+
     /// As the holder's arguments name it.
     fn args(&self, key: &str) -> Vec<String> {
         match self {
