@@ -296,3 +296,12 @@ fn x1_one_failure_of_the_store_is_told_once_however_many_sign_outs_wait() {
     ]);
     command_sequences::check(&program);
 }
+
+/// Found by the property above: somebody signs in between the command and the read that learns what it ends.
+#[test]
+fn l8_l9_a_sign_out_from_before_anything_was_read_revokes_what_it_finds() {
+    command_sequences::check(&[
+        0, 6, 0, 0, 64, 61, 0, 0, 0, 144, 15, 0, 134, 0, 142, 0, 56, 6, 0, 0, 173, 0, 0, 0, 47, 0, 0, 0, 238,
+        0, 0, 0, 121, 0, 0, 0, 48, 0, 160, 0, 18, 18, 0,
+    ]);
+}

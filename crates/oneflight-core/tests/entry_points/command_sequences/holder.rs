@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oneflight_core::machine::{
-    AttemptId, Config, Demand, Demanded, Effect, Event, LockResult, Machine, Outcome, Policy, Revocation,
-    Snapshot, Stamp, Status, StoreFailed,
+    AttemptId, Config, Demand, Demanded, Effect, Event, LoadTicket, LockResult, Machine, Outcome, Policy,
+    Revocation, Snapshot, Stamp, Status, StoreFailed,
 };
-use oneflight_core::{EndReason, HolderId, Now, SessionId, State, TokenSet};
+use oneflight_core::{EndReason, HolderId, Now, SessionId, State, Stored, TokenSet};
 
 use super::pending::Pending;
 use super::trace;
@@ -22,6 +22,11 @@ const MAX_FAILURES_TOLD: usize = 3;
 /// What a holder calls itself in a mark.
 fn name(index: usize, life: u8) -> u8 {
     u8::try_from(index).expect("two holders") * 128 + life % 128
+}
+
+/// Whether it is read for sign-ins and sign-outs. The lane of a ticket is the machine's own affair, but it is shown.
+fn ticket_of_ledger(ticket: &LoadTicket) -> bool {
+    format!("{ticket:?}").contains("Ledger")
 }
 
 /// What a waiter was promised.
@@ -44,6 +49,11 @@ pub(crate) struct Holder {
     leaving: Option<SessionId>,
     /// A sign-out from before anything was read: it ends whatever the store holds.
     leaving_unseen: Option<AttemptId>,
+    /// A sign-in that was not published yet: it may not have read what it is to replace.
+    signing_in: Option<AttemptId>,
+    /// Sign-outs that end whatever the store holds when they read it: nothing was read before, or a sign-in that they end
+    /// was to replace it.
+    aiming: BTreeSet<AttemptId>,
     /// Sessions that were signed out here.
     signed_out: BTreeSet<SessionId>,
     /// Sessions that were published here, or signed in.
@@ -73,6 +83,8 @@ impl Holder {
             shown: machine.snapshot(),
             leaving: None,
             leaving_unseen: None,
+            signing_in: None,
+            aiming: BTreeSet::new(),
             signed_out: BTreeSet::new(),
             met: BTreeSet::new(),
             received: BTreeMap::new(),
@@ -136,6 +148,7 @@ impl Holder {
         self.receive(&tokens);
         self.leaving_unseen = None;
         let id = self.machine.sign_in(now, session, tokens);
+        self.signing_in = Some(id);
         self.wait(id, None, None);
     }
 
@@ -147,6 +160,9 @@ impl Holder {
         let unread = self.shown.status == Status::Unknown && self.met.is_empty();
         let id = self.machine.sign_out(now);
         self.leaving_unseen = unread.then_some(id);
+        if unread || self.signing_in.is_some() {
+            self.aiming.insert(id);
+        }
         self.wait(id, None, None);
     }
 
@@ -278,9 +294,9 @@ impl Holder {
 
     fn told(&mut self, now: Now, id: AttemptId, outcome: &Outcome) {
         assert!(self.settled.insert(id), "settled twice");
-        if self.leaving_unseen == Some(id) {
-            self.leaving_unseen = None;
-        }
+        self.leaving_unseen.take_if(|leaving| *leaving == id);
+        self.signing_in.take_if(|signing_in| *signing_in == id);
+        self.aiming.remove(&id);
         let generation = match outcome {
             Outcome::Renewed { generation } | Outcome::Adopted { generation } => *generation,
             _ => {
@@ -356,6 +372,11 @@ impl Holder {
                     _ => Err(StoreFailed),
                 };
                 self.store_failures += usize::from(result.is_err());
+                if ticket_of_ledger(&ticket)
+                    && let Ok(stored) = &result
+                {
+                    self.learn_what_ends(world, stored.as_ref());
+                }
                 self.machine.loaded(now, ticket, result);
             }
             Pending::Save(ticket, save) => {
@@ -381,6 +402,25 @@ impl Holder {
                 };
                 self.machine.revoked(now, ticket, result);
             }
+        }
+    }
+
+    /// A sign-out that knew nothing of the store ends what is read for it, also what somebody signed in after the command;
+    /// and nothing that comes later.
+    fn learn_what_ends(&mut self, world: &mut World, stored: Option<&Stored>) {
+        let ends = !self.aiming.is_empty();
+        let stands = stored.filter(|stored| {
+            let state = &stored.record.state;
+            matches!(
+                state,
+                State::Live { .. } | State::Ended(EndReason::GrantDead { .. })
+            )
+        });
+        if let Some(stored) = stands.filter(|_| ends) {
+            world.given_up.insert(stored.record.session);
+        }
+        if self.leaving_unseen.take().is_some() {
+            self.signed_out.extend(stands.map(|stored| stored.record.session));
         }
     }
 
