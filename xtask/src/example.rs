@@ -1,12 +1,14 @@
 //! `cargo xtask example NAME`: builds an example and serves it, with the test kit's server behind it.
 
+mod angular;
+
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::Failure;
 use crate::npm::{self, Source, Start};
 use crate::options::handed_on;
-use crate::run::{cargo, program, root, say, shown, silent, watched};
+use crate::run::{cargo, program, root, say, shown, watched};
 use crate::setup::{self, Environment};
 
 /// What there is to look at. One row each, its files in `examples/NAME`.
@@ -14,14 +16,14 @@ const EXAMPLES: [Example; 4] = [
     Example {
         name: "angular",
         about: "the lesson's application, with Angular",
-        build: angular,
-        server: Server::Ours(&["--access-token-lifetime=5s"]),
+        build: angular::own,
+        server: Server::Ours(SHORT_LIVED),
         slow: false,
     },
     Example {
         name: "angular-openid",
         about: "the same application, with a real OpenID provider (npm oidc-provider)",
-        build: angular_openid,
+        build: angular::openid,
         server: Server::OpenId,
         slow: false,
     },
@@ -41,14 +43,33 @@ const EXAMPLES: [Example; 4] = [
     },
 ];
 
-/// Pages that are made for the tests alone, and served and tried in the same way.
-const PAGES: [Example; 1] = [Example {
-    name: "rust-page",
-    about: "sessions in Rust, commanded by the tests",
-    build: rust_page,
-    server: Server::Ours(&[]),
-    slow: false,
-}];
+/// What is made for the tests alone, and served and tried in the same way.
+const PAGES: [Example; 3] = [
+    Example {
+        name: "angular-20",
+        about: "the lesson's application, built with Angular 20",
+        build: angular::with_20,
+        server: Server::Ours(SHORT_LIVED),
+        slow: true,
+    },
+    Example {
+        name: "angular-22",
+        about: "the lesson's application, built with Angular 22",
+        build: angular::with_22,
+        server: Server::Ours(SHORT_LIVED),
+        slow: true,
+    },
+    Example {
+        name: "rust-page",
+        about: "sessions in Rust, commanded by the tests",
+        build: rust_page,
+        server: Server::Ours(&[]),
+        slow: false,
+    },
+];
+
+/// The lesson's tokens.
+const SHORT_LIVED: &[&str] = &["--access-token-lifetime=5s"];
 
 /// The OpenID provider of the tests.
 const PROVIDER: &str = "tests/oidc-provider";
@@ -190,49 +211,6 @@ fn vanilla() -> Result<Site, Failure> {
     Ok(Site {
         folder: root().join("examples/vanilla"),
         mounts: vec![("/oneflight/", root().join("packages/oneflight/dist"))],
-    })
-}
-
-fn angular() -> Result<Site, Failure> {
-    angular_built("dist", &[])
-}
-
-fn angular_openid() -> Result<Site, Failure> {
-    angular_built("dist-openid", &["--configuration", "openid"])
-}
-
-/// With the packages as an installation would bring them.
-fn angular_built(dist: &str, configuration: &[&str]) -> Result<Site, Failure> {
-    let tarballs = npm::build()?;
-    let folder = root().join("examples/angular");
-    setup::npm_packages(&folder).map_err(Failure::new)?;
-    for name in ["oneflight", "@oneflight"] {
-        npm::remove(&folder.join("node_modules").join(name))?;
-    }
-    say("examples/angular: npm install of the two packages, and ng build (half a minute)");
-    let quiet = [
-        "--no-save",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ];
-    silent(
-        program("npm")
-            .arg("install")
-            .args(quiet)
-            .args(&tarballs)
-            .current_dir(&folder),
-    )?;
-    silent(
-        program("node")
-            .args(["node_modules/@angular/cli/bin/ng.js", "build"])
-            .args(configuration)
-            .current_dir(&folder),
-    )?;
-    Ok(Site {
-        folder: folder.join(dist),
-        mounts: vec![],
     })
 }
 

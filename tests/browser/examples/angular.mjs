@@ -69,3 +69,13 @@ export const tests = {
     await page.getByRole("alert").filter({ hasText: "Wrong user name or password." }).waitFor();
   },
 };
+
+/** The same of an application that another Angular has built, and that it has. */
+export const builtWith = (version) => ({
+  ...tests,
+  async b10_the_page_is_built_with_the_angular_that_is_meant(example) {
+    const page = await example.open();
+    const root = page.locator("[ng-version]").first();
+    same((await root.getAttribute("ng-version")).split(".")[0], version, "the version that Angular writes into the page");
+  },
+});
