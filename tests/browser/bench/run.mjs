@@ -111,6 +111,16 @@ async function fetches() {
   console.log(`  download over loopback, apart     ${show(downloads)}`);
 }
 
+/** The floor: when each of as many requests is sent again by pages that only wait for a word. */
+async function together(tabs, url, requests) {
+  const storms = tabs.map((tab) => tab.run(([url, count]) => bare(url, count), [url, requests]));
+  await Promise.all(tabs.map((tab) => bounded(tab.page.waitForFunction(() => window.isListening), "a tab that listens")));
+  const said = await tabs[0].run(() => say());
+  const outcomes = await Promise.all(storms);
+  if (!outcomes.every(({ well }) => well)) throw new Error("a request of bare fetch was not answered with 200");
+  return outcomes.flatMap(({ again }) => again.map((time) => time - said));
+}
+
 async function releases() {
   const tabs = Number(values.tabs);
   const requests = 50;
@@ -118,8 +128,12 @@ async function releases() {
   const browser = await launchChromium(values.chromium);
   const settings = { binary: resolve(values.binary), dist, pages: site };
   const world = new World(settings, "chromium", browser, []);
-  const lasts = [];
-  const each = [];
+  const [ours, bare] = [{ lasts: [], each: [] }, { lasts: [], each: [] }];
+  const note = ({ lasts, each }, waits) => {
+    if (waits.length !== tabs * requests) throw new Error(`${waits.length} requests were sent again`);
+    each.push(...waits);
+    lasts.push(Math.max(...waits));
+  };
   try {
     await world.start();
     const { server, api } = world;
@@ -141,10 +155,8 @@ async function releases() {
       if (!outcomes.every(({ well }) => well)) throw new Error("a request was not answered with 200");
       const [answered, ...more] = outcomes.map(({ answered }) => answered).filter((time) => time !== undefined);
       if (more.length > 0) throw new Error("there was more than one refresh");
-      const waits = outcomes.flatMap(({ again }) => again.map((time) => time - answered));
-      if (waits.length !== tabs * requests) throw new Error(`${waits.length} requests were sent again`);
-      each.push(...waits);
-      lasts.push(Math.max(...waits));
+      note(ours, outcomes.flatMap(({ again }) => again.map((time) => time - answered)));
+      note(bare, await together(signed.tabs, `${api}/api/items`, requests));
     }
     await world.posts(rounds);
   } finally {
@@ -153,8 +165,10 @@ async function releases() {
   }
   const show = (numbers) => `p50 ${median(numbers).toFixed(1)} ms, p99 ${part(ordered(numbers), 0.99).toFixed(1)} ms`;
   console.log(`\nfrom the answer to the release of ${tabs * requests} waiters in ${tabs} tabs, ${rounds} rounds, ${rounds} POSTs (${load()})`);
-  console.log(`  the last one                      ${show(lasts)}`);
-  console.log(`  each                              ${show(each)}`);
+  for (const [name, { lasts, each }] of [["", ours], [", bare fetch on one word of one tab", bare]]) {
+    console.log(`  ${`the last one${name}`.padEnd(48)} ${show(lasts)}`);
+    console.log(`  ${`each${name}`.padEnd(48)} ${show(each)}`);
+  }
 }
 
 async function sizes() {

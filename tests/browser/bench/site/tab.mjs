@@ -52,3 +52,33 @@ window.storm = async (url, count) => {
 };
 
 isReady();
+
+const word = new BroadcastChannel("bare");
+
+/** The same by bare `fetch`, with nothing to decide: refused, then all sent again on one word of one tab. */
+window.bare = async (url, count) => {
+  again = [];
+  const token = await session.token();
+  const send = (bearer) => fetch(`${url}?${performance.timeOrigin}-${++number}`, { headers: { authorization: `Bearer ${bearer}` } });
+  await Promise.all(Array.from({ length: count }, () => send("refused")));
+  const heard = new Promise((resolve) => {
+    word.onmessage = resolve;
+    window.say = () => {
+      const now = clock();
+      word.postMessage("now");
+      resolve();
+      return now;
+    };
+  });
+  window.isListening = true;
+  await heard;
+  window.isListening = false;
+  const one = async () => {
+    again.push(clock());
+    const response = await send(token);
+    await response.text();
+    return response.status;
+  };
+  const statuses = await Promise.all(Array.from({ length: count }, one));
+  return { again, well: statuses.every((status) => status === 200) };
+};
