@@ -1,20 +1,15 @@
 //! What is done to the file, synchronously.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use oneflight_core::machine::Swap;
 use oneflight_core::{Record, Stored, Version};
-use zeroize::Zeroizing;
 
 use super::error::FileStoreError;
-use super::format::{self, Damage, Unreadable};
-use super::place;
+use super::{format, place, read};
 use crate::store::record::{RecordCodec, RecordError, next_version};
-
-/// No record is longer: its tokens came in an answer of 1 MiB at most.
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The file and those beside it.
 #[derive(Debug)]
@@ -46,7 +41,7 @@ impl Disk {
             lock: beside(".lock"),
             turn: beside(".turn"),
             fresh: beside(".new"),
-            place: path.file_name().unwrap_or_default().to_string_lossy().into(),
+            place: read::place(&path),
             folder,
             path,
             codec,
@@ -60,39 +55,7 @@ impl Disk {
     }
 
     pub(super) fn load(&self) -> Result<Option<Stored>, FileStoreError> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.io("opened", error)),
-        };
-        let length = file.metadata().map_err(|error| self.io("read", error))?.len();
-        if length > MOST_BYTES {
-            return Err(self.damaged(Damage::TooLong {
-                most_bytes: MOST_BYTES,
-            }));
-        }
-        // Sized first: a growing vector would leave copies of tokens behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(
-            usize::try_from(length).unwrap_or_default() + 1,
-        ));
-        (&mut file)
-            .take(MOST_BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(|error| self.io("read", error))?;
-        match format::parse(&bytes) {
-            Ok(parsed) => {
-                let record = self.codec.read(&self.place, parsed.version, parsed.record);
-                Ok(Some(Stored {
-                    version: parsed.version,
-                    record: record.map_err(|problem| self.record(problem))?,
-                }))
-            }
-            Err(Unreadable::Damaged(damage)) => Err(self.damaged(damage)),
-            Err(Unreadable::Newer { format }) => Err(FileStoreError::Newer {
-                path: self.path.clone(),
-                format,
-            }),
-        }
+        read::stored(&self.path, &self.place, &self.codec, |_| Ok(()))
     }
 
     /// Replaces the file if it is of this version. `wanted` is asked again after a wait: nobody may want it any more.
@@ -141,17 +104,10 @@ impl Disk {
     }
 
     fn check_mode(&self) -> Result<(), FileStoreError> {
-        #[cfg(unix)]
-        if let Ok(found) = fs::metadata(&self.path) {
-            let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(FileStoreError::Exposed {
-                    path: self.path.clone(),
-                    mode,
-                });
-            }
+        match fs::metadata(&self.path) {
+            Ok(found) => read::private(&self.path, &found),
+            Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// A file of ours, made if need be, that is locked and never written.
@@ -181,13 +137,6 @@ impl Disk {
         FileStoreError::Record {
             path: self.path.clone(),
             problem,
-        }
-    }
-
-    fn damaged(&self, damage: Damage) -> FileStoreError {
-        FileStoreError::Damaged {
-            path: self.path.clone(),
-            damage,
         }
     }
 }

@@ -5,6 +5,7 @@ mod error;
 mod format;
 mod lane;
 mod place;
+mod read;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -121,6 +122,34 @@ impl FileStore {
             disk: Arc::new(Disk::open(path.as_ref(), codec)?),
             shared: Arc::default(),
         })
+    }
+
+    /// What a file holds at this moment; `None`: there is none. One read of one file, for programs that only want to know:
+    /// no runtime, no lock, and no file is made. Whether it lies on a network file system is not looked at.
+    ///
+    /// At every moment the file is whole, so this may be done while other processes renew. What was read may be spent a
+    /// moment later: a refresh token is for a [`Session`](crate::Session), which reads it under the lock.
+    ///
+    /// # Errors
+    /// [`FileStoreError`] names the file and the next step, as when it is [opened](Self::open_with).
+    ///
+    /// # Examples
+    /// ```
+    /// use oneflight::record::RecordCodec;
+    /// use oneflight::{FileStore, State};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("session");
+    /// let stored = FileStore::peek(&path, &RecordCodec::dangerously_unencrypted())?;
+    /// match stored.map(|stored| stored.record.state) {
+    ///     Some(State::Live { tokens, .. }) => println!("a session, since {:?}", tokens.received_at),
+    ///     Some(State::Ended(reason)) => println!("no session: {reason}"),
+    ///     None => println!("nobody has signed in"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn peek(path: impl AsRef<Path>, codec: &RecordCodec) -> Result<Option<Stored>, FileStoreError> {
+        read::peek(path.as_ref(), codec)
     }
 
     /// The file, links followed.

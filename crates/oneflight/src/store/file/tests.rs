@@ -279,6 +279,61 @@ async fn p3_who_waits_on_a_lock_file_that_was_removed_goes_on_with_the_one_in_it
     assert!(futures_util::poll!(store.lock()).is_pending());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn p6_p8_p9_a_peek_reads_what_an_open_store_would_and_leaves_nothing_beside_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let plain = RecordCodec::dangerously_unencrypted();
+    let (folder, path) = place();
+    assert!(FileStore::peek(&path, &plain).unwrap().is_none());
+    let nowhere = folder.path().join("no/such/folder");
+    assert!(FileStore::peek(&nowhere, &plain).unwrap().is_none());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let (elsewhere, true_path) = place();
+    let store = FileStore::open(&true_path).unwrap();
+    store.compare_and_swap(None, live("r1")).await.unwrap();
+    fs::rename(&true_path, &path).unwrap();
+    let before = fs::read_dir(elsewhere.path()).unwrap().count();
+    let seen = FileStore::peek(&path, &plain).unwrap().unwrap();
+    assert!(shown(&seen.record).contains("r1"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let whole = fs::read(&path).unwrap();
+    let problem = || FileStore::peek(&path, &plain).unwrap_err();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(problem(), FileStoreError::Exposed { mode: 0o640, .. }));
+    make_private(&path);
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert!(matches!(problem(), FileStoreError::Damaged { .. }));
+    fs::write(&path, "{\"oneflight_file\":2}\n").unwrap();
+    assert!(matches!(problem(), FileStoreError::Newer { format: 2, .. }));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(problem(), FileStoreError::NotAFile { .. }));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), before);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn p9_a_peek_through_a_link_opens_what_is_bound_to_the_true_name() {
+    use super::super::record::{Key, Keys};
+    let codec = RecordCodec::encrypted(Keys::new(Key::new("k1", [1; 32]).unwrap()));
+    let (folder, path) = place();
+    let store = FileStore::open_with(&path, codec.clone()).unwrap();
+    store.compare_and_swap(None, live("r1")).await.unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let seen = FileStore::peek(&link, &codec).unwrap().unwrap();
+    assert!(shown(&seen.record).contains("r1"));
+    let plain = RecordCodec::dangerously_unencrypted();
+    assert!(matches!(
+        FileStore::peek(&link, &plain),
+        Err(FileStoreError::Record { .. })
+    ));
+}
+
 /// What the child of the test below does: it dies in the middle of replacing the file.
 const CHILDS_FILE: &str = "ONEFLIGHT_CHILDS_FILE";
 
