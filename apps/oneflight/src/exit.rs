@@ -5,31 +5,69 @@ use std::process::ExitCode;
 use oneflight::Action;
 use oneflight::endpoint::DiscoveryError;
 
+use crate::login::LoginError;
+use crate::profile::{BadName, ProfileError};
 use crate::token_file::TokenFileError;
 
 /// The table that `--help` prints.
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0    it ended as it should
-  1    the scenario ended otherwise than expected of this client
+  1    demo: the scenario ended otherwise than expected of this client
   2    the arguments make no sense
-  3    something outside is in the way: a port, a file, a server that does not answer
-  4    the grant is dead or the client unknown to the issuer: sign in again, or correct --client-id
+  3    something outside is in the way, perhaps not for long: network, server, port, file, disk
+  4    sign in, or sign in again: there is no session, or it is dead
+  5    the configuration is wrong: the server refuses this client, or is not that issuer
   130  interrupted; a renewal under way was let end, and saved, first";
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    AsExpected = 0,
-    NotAsExpected = 1,
-    Environment = 3,
-    Grant = 4,
-    Interrupted = 130,
+    Well,
+    NotAsExpected,
+    Usage,
+    Environment,
+    SignIn,
+    Configuration,
+    Interrupted,
+}
+
+impl Exit {
+    /// As the table has it.
+    fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::NotAsExpected => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::SignIn => 4,
+            Self::Configuration => 5,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What somebody has to do about an error of a session.
+    pub(crate) fn of(error: &oneflight::Error) -> Self {
+        match error.action() {
+            Action::SignIn => Self::SignIn,
+            Action::FixConfiguration => Self::Configuration,
+            _ => Self::Environment,
+        }
+    }
+
+    /// The same for an issuer that could not be found.
+    pub(crate) fn of_discovery(error: &DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Exchange { .. } => Self::Environment,
+            DiscoveryError::Status { status, .. } if *status == 429 || *status >= 500 => Self::Environment,
+            _ => Self::Configuration,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -77,6 +115,14 @@ pub(crate) enum Problem {
     Unsaved,
     #[error("standard output cannot be written")]
     Output { source: std::io::Error },
+    #[error("the system gives this program no runtime: no thread, no timer or no sockets")]
+    Runtime { source: std::io::Error },
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error("the environment's ONEFLIGHT_PROFILE names no profile: {0}")]
+    BadName(#[from] BadName),
+    #[error(transparent)]
+    Login(#[from] LoginError),
 }
 
 impl Problem {
@@ -117,6 +163,10 @@ impl Problem {
             Self::ApiRefuses => {
                 "check that --api accepts tokens of this issuer, and that the grant covers it (audience, scope)".to_owned()
             }
+            Self::Runtime { .. } => "see how many processes and files this user may have (ulimit -u, ulimit -n)".to_owned(),
+            Self::Profile(problem) => problem.next_step(),
+            Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
+            Self::Login(problem) => problem.next_step(),
             Self::Unsaved => "sign in again and put the new refresh token into the file".to_owned(),
         }
     }
@@ -124,12 +174,13 @@ impl Problem {
     /// The exit code it ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Session { source }
-                if matches!(source.action(), Action::SignIn | Action::FixConfiguration) =>
-            {
-                Exit::Grant
-            }
-            Self::ApiRefuses | Self::TokenEndpoint { .. } | Self::Unsaved => Exit::Grant,
+            Self::Session { source } => Exit::of(source),
+            Self::Issuer { source, .. } => Exit::of_discovery(source),
+            Self::Profile(problem) => problem.exit(),
+            Self::Login(problem) => problem.exit(),
+            Self::BadName(_) => Exit::Usage,
+            Self::Settings { .. } | Self::ApiRefuses => Exit::Configuration,
+            Self::TokenEndpoint { .. } | Self::Unsaved => Exit::SignIn,
             _ => Exit::Environment,
         }
     }

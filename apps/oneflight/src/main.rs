@@ -3,6 +3,14 @@
 mod cli;
 mod demo;
 mod exit;
+mod interrupt;
+mod login;
+mod logout;
+mod moment;
+mod output;
+mod profile;
+mod profiles;
+mod status;
 mod testserver;
 mod tls;
 mod token_file;
@@ -11,28 +19,47 @@ use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command};
-use crate::exit::Problem;
+use crate::exit::{Exit, Problem};
 
 fn main() -> ExitCode {
     // clap ends the process itself on --help, --version and arguments it cannot read.
-    let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(source) => return report(&Problem::Serving { source }),
-    };
-    let ended = match cli.command {
-        Command::Demo(args) => match args.plan() {
-            Ok(plan) => runtime.block_on(demo::run(plan)),
-            Err(usage) => usage.exit(),
-        },
-        Command::Testserver(args) => runtime.block_on(testserver::run(args)),
-    };
-    match ended {
+    match run(Cli::parse().command) {
         Ok(exit) => exit.into(),
         Err(problem) => report(&problem),
     }
+}
+
+/// Only what waits for something gets a runtime, and only what serves others gets threads.
+fn run(command: Command) -> Result<Exit, Problem> {
+    match command {
+        Command::Login(args) => wait()?.block_on(login::run(args)),
+        Command::Status(args) => status::run(&args),
+        Command::Logout(args) => wait()?.block_on(logout::run(args)),
+        Command::Profiles(args) => profiles::run(&args),
+        Command::Demo(args) => match args.plan() {
+            Ok(plan) => serve()?.block_on(demo::run(plan)),
+            Err(usage) => usage.exit(),
+        },
+        Command::Testserver(args) => serve()?.block_on(testserver::run(args)),
+    }
+}
+
+fn wait() -> Result<Runtime, Problem> {
+    started(&mut Builder::new_current_thread())
+}
+
+fn serve() -> Result<Runtime, Problem> {
+    started(&mut Builder::new_multi_thread())
+}
+
+fn started(builder: &mut Builder) -> Result<Runtime, Problem> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|source| Problem::Runtime { source })
 }
 
 fn report(problem: &Problem) -> ExitCode {

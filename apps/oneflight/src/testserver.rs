@@ -55,5 +55,5 @@ pub(crate) async fn run(args: TestserverArgs) -> Result<Exit, Problem> {
     // Without a signal handler the server runs until it is killed; there is nothing to save.
     let _ = tokio::signal::ctrl_c().await;
     server.shutdown().await;
-    Ok(Exit::AsExpected)
+    Ok(Exit::Well)
 }

@@ -243,7 +243,7 @@ async fn x2_an_unknown_client_id_is_named() {
     let foreign = Foreign::new("client").await;
     let mut arguments = foreign.arguments();
     arguments[4] = "stranger".to_owned();
-    ended(&fly(&arguments, &[]).await, 4, &["--client-id"]);
+    ended(&fly(&arguments, &[]).await, 5, &["--client-id"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -297,7 +297,7 @@ async fn x2_what_is_no_issuer_is_named() {
     arguments[2] = foreign.server.issuer().replace("127.0.0.1", "localhost");
     ended(
         &fly(&arguments, &[]).await,
-        3,
+        5,
         &[
             "could not be found",
             "not to http://localhost",
@@ -305,11 +305,11 @@ async fn x2_what_is_no_issuer_is_named() {
         ],
     );
     arguments[2] = foreign.server.issuer().to_owned() + "/tenant";
-    ended(&fly(&arguments, &[]).await, 3, &["could not be found", "404"]);
+    ended(&fly(&arguments, &[]).await, 5, &["could not be found", "404"]);
     foreign.server.inject_always(Point::Metadata, Fault::html_200());
     ended(
         &foreign.fly(&[]).await,
-        3,
+        5,
         &["could not be found", "holds no metadata"],
     );
     assert_eq!(foreign.server.counters().token_posts, 0);
@@ -319,7 +319,7 @@ async fn x2_what_is_no_issuer_is_named() {
 async fn x2_an_api_that_refuses_or_is_not_there_is_named_and_the_grant_is_kept() {
     let foreign = Foreign::new("api").await;
     foreign.server.reject_everything(true);
-    ended(&foreign.fly(&[]).await, 4, &["refuses the token", "audience"]);
+    ended(&foreign.fly(&[]).await, 5, &["refuses the token", "audience"]);
     foreign.server.reject_everything(false);
     let closed = TcpListener::bind("127.0.0.1:0")
         .expect("a free port")

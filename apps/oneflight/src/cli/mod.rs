@@ -14,6 +14,10 @@ pub(crate) use testserver::{CorsRule, Fate, RotationRule, TestserverArgs};
 
 use crate::demo::expectation;
 use crate::exit;
+use crate::login::LoginArgs;
+use crate::logout::LogoutArgs;
+use crate::profiles::ProfilesArgs;
+use crate::status::StatusArgs;
 
 /// Single-flight OAuth token refresh, to see and to try.
 #[derive(Debug, Parser)]
@@ -25,6 +29,18 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Sign in, and keep the session in a profile
+    #[command(after_help = exit::TABLE)]
+    Login(LoginArgs),
+    /// Say what a profile has, without asking anybody
+    #[command(after_help = exit::TABLE)]
+    Status(StatusArgs),
+    /// End the session of a profile, here and at the authorization server
+    #[command(after_help = exit::TABLE)]
+    Logout(LogoutArgs),
+    /// List profiles
+    #[command(after_help = exit::TABLE)]
+    Profiles(ProfilesArgs),
     /// Show what three clients make of an expired token: as a page, in the terminal, or against your own server
     #[command(after_help = exit::TABLE, after_long_help = expectation::help())]
     Demo(DemoArgs),

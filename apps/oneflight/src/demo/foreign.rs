@@ -59,7 +59,7 @@ pub(crate) async fn fly(plan: ForeignPlan) -> Result<Exit, Problem> {
         plan.token_file.display()
     );
     Ok(if misses.is_empty() {
-        Exit::AsExpected
+        Exit::Well
     } else {
         Exit::NotAsExpected
     })

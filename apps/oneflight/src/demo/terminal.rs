@@ -32,7 +32,7 @@ pub(crate) async fn fly(
     let expected = Expectation::of(client, scenario);
     print(&landed.report, &landed.misses, Some(expected.because), json)?;
     Ok(if landed.misses.is_empty() {
-        Exit::AsExpected
+        Exit::Well
     } else {
         Exit::NotAsExpected
     })

@@ -94,7 +94,7 @@ pub(crate) async fn serve(port: Option<u16>, web_package: Option<PathBuf>) -> Re
         served = axum::serve(listener, router) => served.map_err(|source| Problem::Serving { source })?,
         _ = tokio::signal::ctrl_c() => {}
     }
-    Ok(Exit::AsExpected)
+    Ok(Exit::Well)
 }
 
 async fn listen(port: Option<u16>) -> Result<TcpListener, Problem> {

@@ -1,0 +1,15 @@
+//! A profile: one grant of one user, kept for all commands that need its tokens.
+
+mod name;
+mod place;
+mod problem;
+mod session;
+mod settings;
+mod sign_in;
+
+pub(crate) use name::{BadName, ProfileArg, ProfileName};
+pub(crate) use place::Place;
+pub(crate) use problem::ProfileError;
+pub(crate) use session::Profile;
+pub(crate) use settings::{Authentication, Encryption, Settings};
+pub(crate) use sign_in::sign_in;

@@ -1,0 +1,162 @@
+//! What a profile has: its session, in `NAME.session`.
+
+use oneflight::endpoint::OAuthEndpoint;
+use oneflight::record::{Key, KeyError, Keys, RecordCodec};
+use oneflight::{ConfigError, FileStore, Session, Store, Stored};
+use oneflight_reqwest::ReqwestExchange;
+
+use super::{Encryption, Place, ProfileError, ProfileName, Settings};
+use crate::tls;
+
+/// A profile that exists: one grant of one user.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: ProfileName,
+    pub(crate) settings: Settings,
+    place: Place,
+}
+
+impl Profile {
+    /// Reads the settings of a profile. Its session is not looked at.
+    ///
+    /// # Errors
+    /// [`ProfileError::Unknown`] if there are none, and others if they cannot be read.
+    pub(crate) fn open(name: &ProfileName) -> Result<Self, ProfileError> {
+        Self::find(name)?.ok_or_else(|| ProfileError::Unknown { name: name.clone() })
+    }
+
+    /// The same; `None`: there is no such profile.
+    ///
+    /// # Errors
+    /// [`ProfileError`] if they cannot be read.
+    pub(crate) fn find(name: &ProfileName) -> Result<Option<Self>, ProfileError> {
+        let place = Place::find()?;
+        place.check()?;
+        let settings = Settings::read(&place.settings(name))?;
+        Ok(settings.map(|settings| Self {
+            name: name.clone(),
+            settings,
+            place,
+        }))
+    }
+
+    /// A profile as it will be once it is [saved](Self::save).
+    ///
+    /// # Errors
+    /// [`ProfileError`] if its folder cannot be made or used.
+    pub(crate) fn make(name: &ProfileName, settings: Settings) -> Result<Self, ProfileError> {
+        Ok(Self {
+            name: name.clone(),
+            settings,
+            place: Place::ready()?,
+        })
+    }
+
+    /// Writes the settings.
+    ///
+    /// # Errors
+    /// [`ProfileError::Io`].
+    pub(crate) fn save(&self) -> Result<(), ProfileError> {
+        self.settings.write(&self.place.settings(&self.name))
+    }
+
+    /// What the session's file holds at this moment. Blocks for as long as the disk takes, and needs no runtime.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`] and [`ProfileError::Key`].
+    pub(crate) fn record(&self) -> Result<Option<Stored>, ProfileError> {
+        let codec = self.codec()?;
+        Ok(FileStore::peek(self.place.session(&self.name), &codec)?)
+    }
+
+    /// The session, shared with all other processes that open this profile.
+    ///
+    /// # Errors
+    /// [`ProfileError`]; nothing was sent.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime it does not: it says so in [`ProfileError::Settings`].
+    pub(crate) fn session(&self) -> Result<Session, ProfileError> {
+        let store = FileStore::open_with(self.place.session(&self.name), self.codec()?)?;
+        self.session_over(store)
+    }
+
+    /// A session with these settings over any store.
+    ///
+    /// # Errors
+    /// [`ProfileError::HttpClient`] and [`ProfileError::Settings`].
+    pub(crate) fn session_over(&self, store: impl Store) -> Result<Session, ProfileError> {
+        let http =
+            ReqwestExchange::new(tls::builder()).map_err(|source| ProfileError::HttpClient { source })?;
+        let endpoint = self.endpoint(http).map_err(|source| self.unusable(source))?;
+        Session::builder()
+            .endpoint(endpoint)
+            .store(store)
+            .profile(self.server())
+            .without_origins()
+            .build()
+            .map_err(|source| self.unusable(source))
+    }
+
+    /// The store of its session, which also reads what an earlier login left unencrypted.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`] and [`ProfileError::Key`].
+    pub(crate) fn store_for_login(&self, old: Option<&Self>) -> Result<FileStore, ProfileError> {
+        let codec = match (self.key()?, old.map(Self::key).transpose()?.flatten()) {
+            (Some(key), Some(old)) => RecordCodec::encrypted(Keys::new(key).and_old(old)),
+            (Some(key), None) => RecordCodec::encrypted(Keys::new(key)).accepting_unencrypted(),
+            (None, _) => RecordCodec::dangerously_unencrypted(),
+        };
+        Ok(FileStore::open_with(self.place.session(&self.name), codec)?)
+    }
+
+    fn endpoint(&self, http: ReqwestExchange) -> Result<OAuthEndpoint, ConfigError> {
+        let settings = &self.settings;
+        let mut builder = OAuthEndpoint::builder(&settings.token_endpoint, &settings.client_id, http)
+            .client_auth(settings.authentication());
+        if let Some(url) = &settings.revocation_endpoint {
+            builder = builder.revocation_url(url);
+        }
+        if let Some(audience) = &settings.audience {
+            builder = builder.audience(audience);
+        }
+        for resource in &settings.resource {
+            builder = builder.resource(resource);
+        }
+        builder.build()
+    }
+
+    fn server(&self) -> oneflight::Profile {
+        let mut server = oneflight::Profile::default();
+        server.retry_after_loss = self.settings.server.retry_after_loss;
+        server.revocation_reaches_beyond_family = self.settings.server.revocation_reaches_beyond_family;
+        server
+    }
+
+    fn codec(&self) -> Result<RecordCodec, ProfileError> {
+        Ok(match self.key()? {
+            Some(key) => RecordCodec::encrypted(Keys::new(key)),
+            None => RecordCodec::dangerously_unencrypted(),
+        })
+    }
+
+    fn key(&self) -> Result<Option<Key>, ProfileError> {
+        let found: Result<Option<Key>, KeyError> = match &self.settings.encryption {
+            Encryption::None => Ok(None),
+            Encryption::Environment(variable) => Key::from_env(variable).map(Some),
+            Encryption::KeyFile(path) => Key::from_file(path).map(Some),
+        };
+        found.map_err(|source| ProfileError::Key {
+            name: self.name.clone(),
+            source,
+        })
+    }
+
+    fn unusable(&self, source: ConfigError) -> ProfileError {
+        ProfileError::Settings {
+            name: self.name.clone(),
+            source,
+        }
+    }
+}
