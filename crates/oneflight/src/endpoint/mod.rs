@@ -81,6 +81,32 @@ impl RefreshRequest {
         }
     }
 
+    /// A request outside of any session: for tests of an endpoint of one's own, and for tools.
+    ///
+    /// A refresh token may be good for one use only: whoever asks an endpoint with this keeps what comes back.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use oneflight::endpoint::{RefreshRequest, TokenEndpoint, Verdict};
+    /// use oneflight::{SystemClock, TokenSet, WallTime};
+    ///
+    /// # async fn run(endpoint: impl TokenEndpoint) -> Result<(), oneflight::TokenError> {
+    /// let tokens = TokenSet::new("access", WallTime::default())?.refresh_token("refresh")?;
+    /// let request = RefreshRequest::presenting(Arc::new(tokens), SystemClock::default());
+    /// let reply = endpoint.refresh(request).await;
+    /// assert!(matches!(reply.verdict(), Verdict::Renewed(_)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn presenting(tokens: Arc<TokenSet>, clock: impl Clock) -> Self {
+        Self {
+            base: Some(tokens),
+            clock: Arc::new(clock),
+        }
+    }
+
     /// The refresh token to present. Always there for [`GrantKind::RefreshToken`].
     #[must_use]
     pub fn refresh_token(&self) -> Option<&RefreshToken> {
@@ -114,13 +140,25 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What the answer proves.
+    /// A reply that proves this.
     #[must_use]
     pub fn new(verdict: Verdict) -> Self {
         Self {
             verdict,
             source: None,
         }
+    }
+
+    /// What the answer proves.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// The same, to keep: a token set that came must not be dropped.
+    #[must_use]
+    pub fn into_verdict(self) -> Verdict {
+        self.verdict
     }
 
     /// Adds what the HTTP client had to say. It travels in [`Error::Transient`](crate::Error::Transient); it must hold
