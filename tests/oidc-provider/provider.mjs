@@ -1,13 +1,16 @@
 // A certified OpenID provider (npm oidc-provider) on a free loopback port, strict as it comes: refresh tokens of public
 // clients rotate, and using one twice ends the grant. Around it: counters, faults, and expiry on command.
 //
-// node provider.mjs [--access-token-seconds N]
+// node provider.mjs [--access-token-seconds N] [--grace-seconds N] [--no-rotation]
+//
+// It knows no grace; with --grace-seconds the adapter keeps to itself for so long that a refresh token was consumed.
 //
 // Prints one line of JSON when ready: {"issuer": …, "control": …}. Ends when its standard input ends.
 //
 // Control (a server of its own, JSON in and out):
 //   GET  /counters            what the token, userinfo and revocation endpoints saw
 //   POST /expire              every access token expires now
+//   POST /grants              a sign-in without its pages: {"refresh_token": …}
 //   POST /faults [{…}]        what the next token requests meet: {"kind": "lose"} the answer is lost after the provider
 //                             processed the request; {"kind": "status", "status": 502, "body": …, "headers": {…}}
 //                             the provider never sees it; {"kind": "hold"} it is processed when released
@@ -19,7 +22,15 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import Provider from 'oidc-provider';
 
-const { values } = parseArgs({ options: { 'access-token-seconds': { type: 'string', default: '3600' } } });
+const { values } = parseArgs({
+  options: {
+    'access-token-seconds': { type: 'string', default: '3600' },
+    'grace-seconds': { type: 'string', default: '0' },
+    'no-rotation': { type: 'boolean', default: false },
+  },
+});
+const graceMillis = Number(values['grace-seconds']) * 1000;
+const consumedAt = new Map();
 const records = new Map();
 const counters = {
   token_posts: 0, refresh_posts: 0, refreshed: 0, invalid_grant: 0,
@@ -31,10 +42,17 @@ class MapAdapter {
   constructor(model) { this.model = model; }
   key(id) { return `${this.model}:${id}`; }
   async upsert(id, payload) { records.set(this.key(id), payload); }
-  async find(id) { return records.get(this.key(id)); }
+  async find(id) {
+    const payload = records.get(this.key(id));
+    const since = Date.now() - (consumedAt.get(this.key(id)) ?? 0);
+    return payload?.consumed && since < graceMillis ? { ...payload, consumed: undefined } : payload;
+  }
   async findByUid(uid) { return this.only((payload) => payload.uid === uid); }
   async findByUserCode(userCode) { return this.only((payload) => payload.userCode === userCode); }
-  async consume(id) { records.get(this.key(id)).consumed = Math.floor(Date.now() / 1000); }
+  async consume(id) {
+    records.get(this.key(id)).consumed = Math.floor(Date.now() / 1000);
+    if (!consumedAt.has(this.key(id))) consumedAt.set(this.key(id), Date.now());
+  }
   async destroy(id) { records.delete(this.key(id)); }
   async revokeByGrantId(grantId) {
     for (const [key, payload] of records) if (payload.grantId === grantId) records.delete(key);
@@ -99,7 +117,7 @@ const provider = new Provider(issuer, {
     response_types: ['code'],
   }],
   features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
-  rotateRefreshToken: true,
+  rotateRefreshToken: !values['no-rotation'],
   // Pages of this machine may call the token and the revocation endpoint.
   clientBasedCORS: (ctx, origin) => new URL(origin).hostname === '127.0.0.1',
   ttl: { AccessToken: Number(values['access-token-seconds']), RefreshToken: 86_400, Grant: 86_400, Session: 86_400, Interaction: 600 },
@@ -112,6 +130,18 @@ provider.use(async (ctx, next) => {
 });
 const callback = provider.callback();
 
+// What the pages would leave behind.
+async function signIn() {
+  const client = await provider.Client.find('oneflight-test');
+  const grant = new provider.Grant({ accountId: 'user', clientId: client.clientId });
+  grant.addOIDCScope('openid offline_access');
+  const grantId = await grant.save();
+  const token = new provider.RefreshToken({
+    accountId: 'user', client, grantId, gty: 'authorization_code', scope: 'openid offline_access',
+  });
+  return { refresh_token: await token.save() };
+}
+
 const actions = {
   'GET /counters': async () => counters,
   'POST /expire': async () => {
@@ -121,6 +151,7 @@ const actions = {
     }
     return { expired };
   },
+  'POST /grants': signIn,
   'POST /faults': async (body) => { faults.push(...body); return { queued: faults.length }; },
   'GET /held': async () => {
     if (!held) await new Promise((tell) => { waitingForHeld.push(tell); });

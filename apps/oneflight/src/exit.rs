@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use oneflight::Action;
 use oneflight::endpoint::DiscoveryError;
 
+use crate::doctor::DoctorError;
 use crate::login::LoginError;
 use crate::profile::{BadName, ProfileError};
 use crate::token_file::TokenFileError;
@@ -123,6 +124,8 @@ pub(crate) enum Problem {
     BadName(#[from] BadName),
     #[error(transparent)]
     Login(#[from] LoginError),
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
 }
 
 impl Problem {
@@ -167,6 +170,7 @@ impl Problem {
             Self::Profile(problem) => problem.next_step(),
             Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
             Self::Login(problem) => problem.next_step(),
+            Self::Doctor(problem) => problem.next_step(),
             Self::Unsaved => "sign in again and put the new refresh token into the file".to_owned(),
         }
     }
@@ -178,6 +182,7 @@ impl Problem {
             Self::Issuer { source, .. } => Exit::of_discovery(source),
             Self::Profile(problem) => problem.exit(),
             Self::Login(problem) => problem.exit(),
+            Self::Doctor(problem) => problem.exit(),
             Self::BadName(_) => Exit::Usage,
             Self::Settings { .. } | Self::ApiRefuses => Exit::Configuration,
             Self::TokenEndpoint { .. } | Self::Unsaved => Exit::SignIn,

@@ -2,6 +2,7 @@
 
 mod cli;
 mod demo;
+mod doctor;
 mod exit;
 mod interrupt;
 mod login;
@@ -39,6 +40,7 @@ fn run(command: Command) -> Result<Exit, Problem> {
         Command::Status(args) => status::run(&args),
         Command::Logout(args) => wait()?.block_on(logout::run(args)),
         Command::Profiles(args) => profiles::run(&args),
+        Command::Doctor(args) => wait()?.block_on(doctor::run(args)),
         Command::Demo(args) => match args.plan() {
             Ok(plan) => serve()?.block_on(demo::run(plan)),
             Err(usage) => usage.exit(),

@@ -13,6 +13,7 @@ pub(crate) use demo::{DemoArgs, DemoPlan, ForeignPlan};
 pub(crate) use testserver::{CorsRule, Fate, RotationRule, TestserverArgs};
 
 use crate::demo::expectation;
+use crate::doctor::DoctorArgs;
 use crate::exit;
 use crate::login::LoginArgs;
 use crate::logout::LogoutArgs;
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// List profiles
     #[command(after_help = exit::TABLE)]
     Profiles(ProfilesArgs),
+    /// Find out how a server treats refresh tokens, with a sign-in made for it, and how to set oneflight for it
+    #[command(after_help = exit::TABLE)]
+    Doctor(DoctorArgs),
     /// Show what three clients make of an expired token: as a page, in the terminal, or against your own server
     #[command(after_help = exit::TABLE, after_long_help = expectation::help())]
     Demo(DemoArgs),

@@ -21,6 +21,26 @@ const NONE_YET: &str = "none-yet";
 /// # Errors
 /// [`LoginError`] if there is none, or if people would see it while they type.
 pub(super) fn read() -> Result<RefreshToken, LoginError> {
+    let text = text()?;
+    match text.trim() {
+        "" => Err(LoginError::NoToken { what: "is empty" }),
+        token => RefreshToken::new(token).map_err(|source| LoginError::BadToken { source }),
+    }
+}
+
+/// The same for several, one on each line. Every one stands in a set that has no access token yet.
+///
+/// # Errors
+/// [`LoginError`] as above; it may also be that there are none.
+pub(crate) fn read_each() -> Result<Vec<TokenSet>, LoginError> {
+    let text = text()?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|token| spent(token).map_err(|source| LoginError::BadToken { source }))
+        .collect()
+}
+
+fn text() -> Result<Zeroizing<String>, LoginError> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Err(LoginError::NoToken {
@@ -32,11 +52,13 @@ pub(super) fn read() -> Result<RefreshToken, LoginError> {
         .take(MOST_BYTES)
         .read_to_string(&mut text)
         .map_err(|source| LoginError::Input { source })?;
-    let token = text.trim();
-    if token.is_empty() {
-        return Err(LoginError::NoToken { what: "is empty" });
-    }
-    RefreshToken::new(token).map_err(|source| LoginError::BadToken { source })
+    Ok(text)
+}
+
+/// A set whose access token has expired.
+fn spent(refresh_token: &str) -> Result<TokenSet, oneflight::TokenError> {
+    let tokens = TokenSet::new(NONE_YET, WallTime::default())?.refresh_token(refresh_token)?;
+    Ok(tokens.expires_in(Duration::ZERO))
 }
 
 /// The token set that the refresh token buys: so it works, and a refresh token that was spent is not kept.
@@ -48,10 +70,7 @@ pub(super) async fn refreshed(profile: &Profile, token: RefreshToken) -> Result<
     let unproved = |source| LoginError::Unproved { source };
     let store = MemoryStore::new();
     let session = profile.session_over(store.clone())?;
-    let spent = TokenSet::new(NONE_YET, WallTime::default())
-        .and_then(|tokens| tokens.refresh_token(token.expose()))
-        .map_err(bad)?
-        .expires_in(Duration::ZERO);
+    let spent = spent(token.expose()).map_err(bad)?;
     session.sign_in(spent).await.map_err(unproved)?;
     session.token().await.map_err(unproved)?;
     let stored = store.load().await.ok().flatten();

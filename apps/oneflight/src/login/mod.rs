@@ -15,7 +15,9 @@ use crate::profile::{self, Profile, ProfileArg};
 use crate::tls;
 use wish::WishArgs;
 
+pub(crate) use given::read_each;
 pub(crate) use problem::LoginError;
+pub(crate) use wish::{authentication, client_secret};
 
 /// `oneflight login`
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! What a login was asked for, and what the profile it goes into said before.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use oneflight::Secret;
@@ -79,7 +79,7 @@ impl WishArgs {
                 settings.keep(&old.settings);
             }
         }
-        if let Some(secret) = self.secret()? {
+        if let Some(secret) = client_secret(self.client_secret_file.as_deref())? {
             settings.client_auth = authentication(server)?;
             settings.client_secret = Some(secret);
         }
@@ -98,24 +98,6 @@ impl WishArgs {
                 name: old.name.clone(),
             }),
             _ => Ok(settings),
-        }
-    }
-
-    fn secret(&self) -> Result<Option<Secret>, LoginError> {
-        let text = match &self.client_secret_file {
-            Some(path) => fs::read_to_string(path).map_err(|source| LoginError::SecretFile {
-                path: path.clone(),
-                source,
-            })?,
-            None => match std::env::var(SECRET_VARIABLE) {
-                Ok(text) if !text.is_empty() => text,
-                _ => return Ok(None),
-            },
-        };
-        let text = Zeroizing::new(text);
-        match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(LoginError::EmptySecret),
-            secret => Ok(Some(Secret::new(secret))),
         }
     }
 
@@ -138,8 +120,33 @@ impl WishArgs {
     }
 }
 
+/// The client's secret: in this file, else in the environment; `None` where it has none.
+///
+/// # Errors
+/// [`LoginError::SecretFile`] and [`LoginError::EmptySecret`].
+pub(crate) fn client_secret(file: Option<&Path>) -> Result<Option<Secret>, LoginError> {
+    let text = match file {
+        Some(path) => fs::read_to_string(path).map_err(|source| LoginError::SecretFile {
+            path: path.to_owned(),
+            source,
+        })?,
+        None => match std::env::var(SECRET_VARIABLE) {
+            Ok(text) if !text.is_empty() => text,
+            _ => return Ok(None),
+        },
+    };
+    let text = Zeroizing::new(text);
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(LoginError::EmptySecret),
+        secret => Ok(Some(Secret::new(secret))),
+    }
+}
+
 /// How a client with a secret shows it. A server that does not say takes the header (RFC 8414 §2).
-fn authentication(server: &Metadata) -> Result<Authentication, LoginError> {
+///
+/// # Errors
+/// [`LoginError::Authentication`] if the server takes nothing that is spoken here.
+pub(crate) fn authentication(server: &Metadata) -> Result<Authentication, LoginError> {
     let offered = &server.token_endpoint_auth_methods_supported;
     let offers = |method: &str| offered.iter().any(|offered| offered == method);
     if offers("client_secret_basic") {

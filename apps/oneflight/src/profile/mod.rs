@@ -11,5 +11,5 @@ pub(crate) use name::{BadName, ProfileArg, ProfileName};
 pub(crate) use place::Place;
 pub(crate) use problem::ProfileError;
 pub(crate) use session::Profile;
-pub(crate) use settings::{Authentication, Encryption, Settings};
+pub(crate) use settings::{Authentication, Encryption, Server, Settings};
 pub(crate) use sign_in::sign_in;

@@ -1,6 +1,6 @@
 //! What a profile has: its session, in `NAME.session`.
 
-use oneflight::endpoint::OAuthEndpoint;
+use oneflight::endpoint::{AnswerRules, OAuthEndpoint};
 use oneflight::record::{Key, KeyError, Keys, RecordCodec};
 use oneflight::{ConfigError, FileStore, Session, Store, Stored};
 use oneflight_reqwest::ReqwestExchange;
@@ -114,7 +114,8 @@ impl Profile {
     fn endpoint(&self, http: ReqwestExchange) -> Result<OAuthEndpoint, ConfigError> {
         let settings = &self.settings;
         let mut builder = OAuthEndpoint::builder(&settings.token_endpoint, &settings.client_id, http)
-            .client_auth(settings.authentication());
+            .client_auth(settings.authentication())
+            .rules(self.rules());
         if let Some(url) = &settings.revocation_endpoint {
             builder = builder.revocation_url(url);
         }
@@ -132,6 +133,14 @@ impl Profile {
         server.retry_after_loss = self.settings.server.retry_after_loss;
         server.revocation_reaches_beyond_family = self.settings.server.revocation_reaches_beyond_family;
         server
+    }
+
+    fn rules(&self) -> AnswerRules {
+        let server = &self.settings.server;
+        let mut rules = AnswerRules::default();
+        rules.dead_codes = server.dead_codes.clone();
+        rules.dead_statuses = server.dead_statuses.clone();
+        rules
     }
 
     fn codec(&self) -> Result<RecordCodec, ProfileError> {

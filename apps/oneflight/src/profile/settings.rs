@@ -78,6 +78,12 @@ pub(crate) struct Server {
     pub(crate) retry_after_loss: bool,
     /// Revoking a refresh token ends other sign-ins of that user and client, too.
     pub(crate) revocation_reaches_beyond_family: bool,
+    /// Error codes by which it says, beside `invalid_grant`, that a refresh token is dead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dead_codes: Vec<String>,
+    /// Statuses by which it says so without a code.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dead_statuses: Vec<u16>,
 }
 
 impl Default for Server {
@@ -86,6 +92,8 @@ impl Default for Server {
         Self {
             retry_after_loss: unknown.retry_after_loss,
             revocation_reaches_beyond_family: unknown.revocation_reaches_beyond_family,
+            dead_codes: Vec::new(),
+            dead_statuses: Vec::new(),
         }
     }
 }
