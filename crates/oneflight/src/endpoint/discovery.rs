@@ -31,6 +31,21 @@ pub struct Metadata {
     /// How clients may authenticate; `client_secret_basic` if it does not say.
     #[serde(default = "default_auth_methods")]
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where users without a browser begin to sign in (RFC 8628 §4).
+    #[serde(default)]
+    pub device_authorization_endpoint: Option<String>,
+    /// Where the keys are that ID tokens are signed with.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// Scopes it wants to be known for; empty if it does not say.
+    #[serde(default)]
+    pub scopes_supported: Vec<String>,
+    /// How ID tokens may be signed (OpenID Connect Discovery §3); empty if it does not say.
+    #[serde(default)]
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    /// Whether an answer to an authorization request names the issuer, as `iss` (RFC 9207 §3).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
 }
 
 fn default_auth_methods() -> Vec<String> {
@@ -88,7 +103,8 @@ pub enum DiscoveryError {
 }
 
 /// Asks an authorization server for its endpoints: at the place of OpenID Connect Discovery §4, then at that of
-/// RFC 8414 §3.
+/// RFC 8414 §3. The token and the revocation endpoint are checked to be reached by https, or on this machine; the others
+/// are as the server says.
 ///
 /// # Errors
 /// [`DiscoveryError`] names what was asked, the cause and the next step.
@@ -205,6 +221,7 @@ mod tests {
                 metadata.token_endpoint_auth_methods_supported,
                 ["client_secret_basic"]
             );
+            assert!(!metadata.authorization_response_iss_parameter_supported);
         }
     }
 
