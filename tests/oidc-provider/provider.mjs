@@ -115,8 +115,23 @@ const provider = new Provider(issuer, {
     redirect_uris: ['http://127.0.0.1/callback'],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
+  }, {
+    client_id: 'oneflight-device',
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    redirect_uris: [],
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+    response_types: [],
+  }, {
+    client_id: 'oneflight-secret',
+    client_secret: 'the-secret-of-oneflight-secret',
+    application_type: 'native',
+    token_endpoint_auth_method: 'client_secret_basic',
+    redirect_uris: ['http://127.0.0.1/callback'],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
   }],
-  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  features: { devInteractions: { enabled: true }, revocation: { enabled: true }, deviceFlow: { enabled: true } },
   rotateRefreshToken: !values['no-rotation'],
   // Pages of this machine may call the token and the revocation endpoint.
   clientBasedCORS: (ctx, origin) => new URL(origin).hostname === '127.0.0.1',
@@ -126,6 +141,8 @@ provider.on('grant.revoked', () => { counters.grants_revoked += 1; });
 provider.use(async (ctx, next) => {
   if (ctx.method === 'POST' && ctx.path === '/token') return tokenRequest(ctx, next);
   await next();
+  // It says nothing, which means 5 s (RFC 8628 §3.2): tests are in a hurry.
+  if (ctx.path === '/device/auth' && ctx.status === 200) ctx.body.interval = 1;
   return countOthers(ctx);
 });
 const callback = provider.callback();

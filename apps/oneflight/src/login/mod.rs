@@ -1,21 +1,33 @@
 //! `oneflight login`: makes a profile, or signs in to one again.
 
+mod browser;
+mod code;
+mod device;
 mod given;
+mod how;
+mod id_token;
+mod landing;
 mod problem;
+mod wire;
 mod wish;
 
 use clap::Args;
 use oneflight::endpoint::{Metadata, discover};
-use oneflight::{FileStore, State, TokenSet};
+use oneflight::{FileStore, State};
 use oneflight_reqwest::ReqwestExchange;
 
 use crate::exit::{Exit, Problem};
 use crate::interrupt::Interrupts;
-use crate::profile::{self, Profile, ProfileArg};
+use crate::profile::{self, Profile, ProfileArg, Settings};
 use crate::tls;
+use how::Server;
+use id_token::Failed;
+use wire::Wire;
 use wish::WishArgs;
 
 pub(crate) use given::read_each;
+pub(crate) use how::How;
+pub(crate) use id_token::Granted;
 pub(crate) use problem::LoginError;
 pub(crate) use wish::{authentication, client_secret};
 
@@ -26,32 +38,86 @@ pub(crate) struct LoginArgs {
     profile: ProfileArg,
     #[command(flatten)]
     wish: WishArgs,
+    #[command(flatten)]
+    how: How,
     /// Read a refresh token from standard input, and prove it by one refresh
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with_all = ["device", "no_browser", "port", "prompt", "timeout"])]
     with_refresh_token: bool,
 }
 
 /// Signs in.
 pub(crate) async fn run(args: LoginArgs) -> Result<Exit, Problem> {
     let mut interrupts = Interrupts::listen().map_err(|source| LoginError::Signals { source })?;
-    let token = given::read()?;
+    let given = args.with_refresh_token.then(given::read).transpose()?;
     let login = tokio::select! {
         login = Login::prepare(&args) => login?,
         () = interrupts.next() => return Ok(Exit::Interrupted),
     };
-    let done = async {
-        let tokens = given::refreshed(&login.profile, token).await?;
-        login.finish(tokens).await
+    if let Some(token) = given {
+        let done = async {
+            let tokens = given::refreshed(&login.profile, token).await?;
+            login.finish(Granted { tokens, who: None }).await
+        };
+        return match interrupts.let_end("the sign-in", done).await {
+            Some(done) => done.map(|()| Exit::Well),
+            None => Ok(Exit::Interrupted),
+        };
+    }
+    let settings = &login.profile.settings;
+    let Some(granted) = obtain(settings, &login.server, &args.how, &mut interrupts).await? else {
+        return Ok(Exit::Interrupted);
     };
-    match interrupts.let_end("the sign-in", done).await {
+    match interrupts.let_end("the sign-in", login.finish(granted)).await {
         Some(done) => done.map(|()| Exit::Well),
         None => Ok(Exit::Interrupted),
+    }
+}
+
+/// Lets somebody sign in at the server, by the browser or on another device; `None`: they were interrupted. Nothing is
+/// saved.
+///
+/// # Errors
+/// [`LoginError`] says why nobody did. Tokens that must not be used were revoked.
+pub(crate) async fn obtain(
+    settings: &Settings,
+    metadata: &Metadata,
+    how: &How,
+    interrupts: &mut Interrupts,
+) -> Result<Option<Granted>, Problem> {
+    let http = ReqwestExchange::new(tls::builder()).map_err(|source| Problem::HttpClient { source })?;
+    let wire = Wire::new(http);
+    let server = Server { settings, metadata };
+    let done = if how.device {
+        tokio::select! {
+            done = device::sign_in(&server, how, &wire) => Some(done),
+            () = interrupts.next() => None,
+        }
+    } else {
+        let answered = tokio::select! {
+            answered = code::ask(&server, how) => answered?,
+            () = interrupts.next() => return Ok(None),
+        };
+        interrupts
+            .let_end("the sign-in", answered.redeem(&server, &wire))
+            .await
+    };
+    match done {
+        None => Ok(None),
+        Some(Ok(granted)) => Ok(Some(granted)),
+        Some(Err(Failed { problem, tokens })) => {
+            if let Some(tokens) = tokens {
+                // That they were not wanted is what has to be said, however this goes.
+                profile::revoke(settings, tokens).await;
+            }
+            Err(problem.into())
+        }
     }
 }
 
 /// A login that may begin: the server was found, and there is a place for what it gives.
 struct Login {
     profile: Profile,
+    server: Metadata,
     store: FileStore,
     /// A live session stands there, of the same client at the same server.
     replaces: bool,
@@ -67,25 +133,30 @@ impl Login {
             None => false,
         };
         let server = find(&target.0).await?;
-        let settings = args.wish.settings(target, old.as_ref(), &server)?;
+        let mut settings = args.wish.settings(target, old.as_ref(), &server)?;
+        if settings.scope.is_none() && !args.with_refresh_token {
+            settings.scope = wish::default_scope(&server);
+        }
         let profile = Profile::make(&name, settings)?;
         // What cannot be written is better known before somebody signs in.
         let store = profile.store_for_login(old.as_ref())?;
         Ok(Self {
             profile,
+            server,
             store,
             replaces,
         })
     }
 
     /// Saves the profile and its new session, and says so.
-    async fn finish(self, tokens: TokenSet) -> Result<(), Problem> {
-        let renewable = tokens.refresh_token.is_some();
+    async fn finish(self, granted: Granted) -> Result<(), Problem> {
+        let renewable = granted.tokens.refresh_token.is_some();
         let name = &self.profile.name;
-        profile::sign_in(&self.profile, self.store, tokens).await?;
+        profile::sign_in(&self.profile, self.store, granted.tokens).await?;
         let settings = &self.profile.settings;
+        let who = granted.who.map(|who| format!(" as {who}")).unwrap_or_default();
         eprintln!(
-            "signed in: profile {name}, client {} at {}",
+            "signed in{who}: profile {name}, client {} at {}",
             settings.client_id, settings.issuer
         );
         if self.replaces {
@@ -97,7 +168,7 @@ impl Login {
         if !renewable {
             eprintln!(
                 "warning: the server gave no refresh token, so this session ends when its access token expires, and then \
-                 somebody has to sign in again"
+                 somebody has to sign in again. Most servers give one for the scope offline_access."
             );
         }
         Ok(())
@@ -122,7 +193,11 @@ fn may_replace(old: &Profile, (issuer, client_id): &(String, String)) -> Result<
     Ok(live)
 }
 
-async fn find(issuer: &str) -> Result<Metadata, Problem> {
+/// What the server says of itself.
+///
+/// # Errors
+/// [`Problem::Issuer`].
+pub(crate) async fn find(issuer: &str) -> Result<Metadata, Problem> {
     let http = ReqwestExchange::new(tls::builder()).map_err(|source| Problem::HttpClient { source })?;
     discover(issuer, &http).await.map_err(|source| Problem::Issuer {
         issuer: issuer.to_owned(),

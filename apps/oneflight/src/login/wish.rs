@@ -27,6 +27,10 @@ pub(crate) struct WishArgs {
     /// A file with the client's secret, where it has one; else $ONEFLIGHT_CLIENT_SECRET [default: the profile's]
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
+    /// What the tokens may do, several times or separated by spaces [default: the profile's, else `openid offline_access`
+    /// as far as the server lists them]
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
     /// A resource that the tokens are for (RFC 8707); may be given several times
     #[arg(long, value_name = "URL")]
     resource: Vec<String>,
@@ -82,6 +86,10 @@ impl WishArgs {
         if let Some(secret) = client_secret(self.client_secret_file.as_deref())? {
             settings.client_auth = authentication(server)?;
             settings.client_secret = Some(secret);
+        }
+        let scope = self.scope.join(" ");
+        if !scope.trim().is_empty() {
+            settings.scope = Some(scope.split_whitespace().collect::<Vec<_>>().join(" "));
         }
         if !self.resource.is_empty() {
             settings.resource = self.resource.clone();
@@ -140,6 +148,13 @@ pub(crate) fn client_secret(file: Option<&Path>) -> Result<Option<Secret>, Login
         "" => Err(LoginError::EmptySecret),
         secret => Ok(Some(Secret::new(secret))),
     }
+}
+
+/// What is asked for if nobody says: to know who signs in, and to stay signed in.
+pub(super) fn default_scope(server: &Metadata) -> Option<String> {
+    let listed = |scope: &&str| server.scopes_supported.iter().any(|listed| listed == scope);
+    let scope: Vec<&str> = ["openid", "offline_access"].into_iter().filter(listed).collect();
+    (!scope.is_empty()).then(|| scope.join(" "))
 }
 
 /// How a client with a secret shows it. A server that does not say takes the header (RFC 8414 §2).

@@ -1,5 +1,6 @@
 //! A profile: one grant of one user, kept for all commands that need its tokens.
 
+mod endpoint;
 mod name;
 mod place;
 mod problem;
@@ -12,4 +13,4 @@ pub(crate) use place::Place;
 pub(crate) use problem::ProfileError;
 pub(crate) use session::Profile;
 pub(crate) use settings::{Authentication, Encryption, Server, Settings};
-pub(crate) use sign_in::sign_in;
+pub(crate) use sign_in::{revoke, sign_in};

@@ -1,6 +1,5 @@
 //! What a profile has: its session, in `NAME.session`.
 
-use oneflight::endpoint::{AnswerRules, OAuthEndpoint};
 use oneflight::record::{Key, KeyError, Keys, RecordCodec};
 use oneflight::{ConfigError, FileStore, Session, Store, Stored};
 use oneflight_reqwest::ReqwestExchange;
@@ -73,9 +72,6 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError`]; nothing was sent.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime it does not: it says so in [`ProfileError::Settings`].
     pub(crate) fn session(&self) -> Result<Session, ProfileError> {
         let store = FileStore::open_with(self.place.session(&self.name), self.codec()?)?;
         self.session_over(store)
@@ -88,11 +84,14 @@ impl Profile {
     pub(crate) fn session_over(&self, store: impl Store) -> Result<Session, ProfileError> {
         let http =
             ReqwestExchange::new(tls::builder()).map_err(|source| ProfileError::HttpClient { source })?;
-        let endpoint = self.endpoint(http).map_err(|source| self.unusable(source))?;
+        let endpoint = self
+            .settings
+            .endpoint(http)
+            .map_err(|source| self.unusable(source))?;
         Session::builder()
             .endpoint(endpoint)
             .store(store)
-            .profile(self.server())
+            .profile(self.settings.profile())
             .without_origins()
             .build()
             .map_err(|source| self.unusable(source))
@@ -109,38 +108,6 @@ impl Profile {
             (None, _) => RecordCodec::dangerously_unencrypted(),
         };
         Ok(FileStore::open_with(self.place.session(&self.name), codec)?)
-    }
-
-    fn endpoint(&self, http: ReqwestExchange) -> Result<OAuthEndpoint, ConfigError> {
-        let settings = &self.settings;
-        let mut builder = OAuthEndpoint::builder(&settings.token_endpoint, &settings.client_id, http)
-            .client_auth(settings.authentication())
-            .rules(self.rules());
-        if let Some(url) = &settings.revocation_endpoint {
-            builder = builder.revocation_url(url);
-        }
-        if let Some(audience) = &settings.audience {
-            builder = builder.audience(audience);
-        }
-        for resource in &settings.resource {
-            builder = builder.resource(resource);
-        }
-        builder.build()
-    }
-
-    fn server(&self) -> oneflight::Profile {
-        let mut server = oneflight::Profile::default();
-        server.retry_after_loss = self.settings.server.retry_after_loss;
-        server.revocation_reaches_beyond_family = self.settings.server.revocation_reaches_beyond_family;
-        server
-    }
-
-    fn rules(&self) -> AnswerRules {
-        let server = &self.settings.server;
-        let mut rules = AnswerRules::default();
-        rules.dead_codes = server.dead_codes.clone();
-        rules.dead_statuses = server.dead_statuses.clone();
-        rules
     }
 
     fn codec(&self) -> Result<RecordCodec, ProfileError> {

@@ -1,9 +1,18 @@
 //! Tokens become the session of a profile.
 
-use oneflight::{FileStore, IntoTokens, MemoryStore};
-use oneflight_core::machine::Revocation;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Profile, ProfileError};
+use oneflight::endpoint::TokenEndpoint as _;
+use oneflight::{FileStore, TokenSet};
+use oneflight_core::machine::Revocation;
+use oneflight_reqwest::ReqwestExchange;
+
+use super::{Profile, ProfileError, Settings};
+use crate::tls;
+
+/// How long the server may take to take tokens back.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Signs in to a profile: its settings are written, then its session, over whatever session stands there.
 ///
@@ -14,25 +23,39 @@ use super::{Profile, ProfileError};
 pub(crate) async fn sign_in(
     profile: &Profile,
     store: FileStore,
-    tokens: impl IntoTokens,
+    tokens: TokenSet,
 ) -> Result<(), ProfileError> {
-    let refused = |source| ProfileError::Session {
-        name: profile.name.clone(),
-        source,
-    };
     if let Err(problem) = profile.save() {
-        let lost = profile.session_over(MemoryStore::new())?;
-        lost.sign_in(tokens).await.map_err(refused)?;
-        let revocation = lost.sign_out().await.revocation;
+        let revocation = revoke(&profile.settings, tokens).await;
         return Err(unsaved(profile, revocation, Some(problem)));
     }
     let session = profile.session_over(store)?;
-    if !session.sign_in(tokens).await.map_err(refused)?.saved {
+    let signed_in = session
+        .sign_in(tokens)
+        .await
+        .map_err(|source| ProfileError::Session {
+            name: profile.name.clone(),
+            source,
+        })?;
+    if !signed_in.saved {
         let revocation = session.sign_out().await.revocation;
         return Err(unsaved(profile, revocation, None));
     }
     session.close().await;
     Ok(())
+}
+
+/// Gives tokens back that nobody will use.
+pub(crate) async fn revoke(settings: &Settings, tokens: TokenSet) -> Revocation {
+    let endpoint = ReqwestExchange::new(tls::builder())
+        .ok()
+        .and_then(|http| settings.endpoint(http).ok());
+    let Some(endpoint) = endpoint else {
+        return Revocation::Failed;
+    };
+    tokio::time::timeout(DEADLINE, endpoint.revoke(Arc::new(tokens)))
+        .await
+        .unwrap_or(Revocation::Failed)
 }
 
 fn unsaved(profile: &Profile, revocation: Revocation, source: Option<ProfileError>) -> ProfileError {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod home;
+pub(crate) mod provider;
+pub(crate) mod signing_in;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
