@@ -7,7 +7,7 @@ use oneflight::endpoint::DiscoveryError;
 
 use crate::doctor::DoctorError;
 use crate::login::LoginError;
-use crate::profile::{BadName, ProfileError};
+use crate::profile::{BadName, ProfileError, ProfileName};
 use crate::token_file::TokenFileError;
 
 /// The table that `--help` prints.
@@ -120,6 +120,8 @@ pub(crate) enum Problem {
     Runtime { source: std::io::Error },
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    #[error("the session of profile {name} could not be ended, because its file cannot be written")]
+    StillSignedIn { name: ProfileName },
     #[error("the environment's ONEFLIGHT_PROFILE names no profile: {0}")]
     BadName(#[from] BadName),
     #[error(transparent)]
@@ -168,6 +170,9 @@ impl Problem {
             }
             Self::Runtime { .. } => "see how many processes and files this user may have (ulimit -u, ulimit -n)".to_owned(),
             Self::Profile(problem) => problem.next_step(),
+            Self::StillSignedIn { .. } => {
+                "see what keeps its files from being written; --force removes them all the same".to_owned()
+            }
             Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
             Self::Login(problem) => problem.next_step(),
             Self::Doctor(problem) => problem.next_step(),

@@ -29,7 +29,7 @@ pub(crate) struct Ended {
     /// There was a session to end.
     was_signed_in: bool,
     /// The end stands in the session's file, for all processes.
-    signed_out: bool,
+    pub(crate) signed_out: bool,
     /// The refresh token at the authorization server: `done`, `failed`, or `not-offered`; `null` if there was none.
     revocation: Option<&'static str>,
 }
@@ -111,7 +111,20 @@ impl Ended {
         self.signed_out && self.revocation != Some("failed")
     }
 
-    fn words(&self) -> String {
+    /// Of a session that could not be read.
+    pub(crate) fn unknown(name: &ProfileName) -> Self {
+        Self {
+            profile: name.to_string(),
+            was_signed_in: true,
+            signed_out: false,
+            revocation: None,
+        }
+    }
+
+    pub(crate) fn words(&self) -> String {
+        if self.was_signed_in && !self.signed_out && self.revocation.is_none() {
+            return "what session it had could not be read, and was not revoked".to_owned();
+        }
         if !self.was_signed_in {
             return "nobody was signed in".to_owned();
         }

@@ -39,7 +39,8 @@ fn run(command: Command) -> Result<Exit, Problem> {
         Command::Login(args) => wait()?.block_on(login::run(args)),
         Command::Status(args) => status::run(&args),
         Command::Logout(args) => wait()?.block_on(logout::run(args)),
-        Command::Profiles(args) => profiles::run(&args),
+        Command::Profiles(args) if args.only_lists() => profiles::list(&args),
+        Command::Profiles(args) => wait()?.block_on(profiles::run(args)),
         Command::Doctor(args) => wait()?.block_on(doctor::run(args)),
         Command::Demo(args) => match args.plan() {
             Ok(plan) => serve()?.block_on(demo::run(plan)),

@@ -1,12 +1,14 @@
-//! `oneflight profiles`: which there are.
+//! `oneflight profiles`: which there are; removes them, and gives them other names.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::exit::{Exit, Problem};
+use crate::interrupt::Interrupts;
+use crate::logout::{self, Ended};
 use crate::moment::now;
 use crate::output;
-use crate::profile::{Place, Profile, ProfileError};
+use crate::profile::{self, Place, Profile, ProfileError, ProfileName};
 use crate::status::Status;
 
 /// `oneflight profiles`
@@ -24,6 +26,24 @@ pub(crate) struct ProfilesArgs {
 enum What {
     /// List them; also what happens without a word
     List,
+    /// Sign out, and remove the profile's files
+    Remove {
+        /// The profiles
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<ProfileName>,
+        /// Also where the session cannot be read or ended: at the server it lasts until it expires
+        #[arg(long)]
+        force: bool,
+    },
+    /// Give a profile another name; its session goes with it
+    Rename {
+        /// The profile
+        #[arg(value_name = "OLD")]
+        old: ProfileName,
+        /// Its new name
+        #[arg(value_name = "NEW")]
+        new: ProfileName,
+    },
 }
 
 /// The answer of `list`.
@@ -41,14 +61,74 @@ enum Entry {
     Ill { profile: String, error: String },
 }
 
-/// Does it.
-pub(crate) fn run(args: &ProfilesArgs) -> Result<Exit, Problem> {
-    match args.what {
-        None | Some(What::List) => list(args.json),
+/// The answer of `remove`.
+#[derive(Debug, Default, Serialize)]
+struct Removed {
+    removed: Vec<Ended>,
+}
+
+/// The answer of `rename`.
+#[derive(Debug, Serialize)]
+struct Renamed {
+    from: String,
+    to: String,
+}
+
+impl ProfilesArgs {
+    /// Whether there is nothing to wait for.
+    pub(crate) fn only_lists(&self) -> bool {
+        matches!(self.what, None | Some(What::List))
     }
 }
 
-fn list(json: bool) -> Result<Exit, Problem> {
+/// Lists them.
+pub(crate) fn list(args: &ProfilesArgs) -> Result<Exit, Problem> {
+    listed(args.json)
+}
+
+/// Does what else was asked for.
+pub(crate) async fn run(args: ProfilesArgs) -> Result<Exit, Problem> {
+    match args.what {
+        None | Some(What::List) => listed(args.json),
+        Some(What::Remove { names, force }) => remove(&names, force, args.json).await,
+        Some(What::Rename { old, new }) => {
+            // From here on a signal comes too late: the session is between two names for moments only.
+            let _interrupts = Interrupts::listen();
+            profile::rename(&old, &new).await?;
+            eprintln!("profile {old} is {new} now");
+            if args.json {
+                let (from, to) = (old.to_string(), new.to_string());
+                output::json(&Renamed { from, to })?;
+            }
+            Ok(Exit::Well)
+        }
+    }
+}
+
+async fn remove(names: &[ProfileName], force: bool, json: bool) -> Result<Exit, Problem> {
+    let mut answer = Removed::default();
+    let mut exit = Exit::Well;
+    for name in names {
+        let ended = match logout::end(name).await {
+            Ok(ended) if ended.signed_out || force => ended,
+            Ok(_) => return Err(Problem::StillSignedIn { name: name.clone() }),
+            Err(_) if force => Ended::unknown(name),
+            Err(problem) => return Err(problem),
+        };
+        profile::remove(name)?;
+        eprintln!("{name}: removed; {}", ended.words());
+        if !ended.is_whole() {
+            exit = Exit::Environment;
+        }
+        answer.removed.push(ended);
+    }
+    if json {
+        output::json(&answer)?;
+    }
+    Ok(exit)
+}
+
+fn listed(json: bool) -> Result<Exit, Problem> {
     let place = Place::find()?;
     place.check()?;
     let mut profiles = Vec::new();

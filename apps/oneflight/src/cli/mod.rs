@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// End the session of a profile, here and at the authorization server
     #[command(after_help = exit::TABLE)]
     Logout(LogoutArgs),
-    /// List profiles
+    /// List, remove and rename profiles
     #[command(after_help = exit::TABLE)]
     Profiles(ProfilesArgs),
     /// Find out how a server treats refresh tokens, with a sign-in made for it, and how to set oneflight for it

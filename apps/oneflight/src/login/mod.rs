@@ -126,6 +126,7 @@ struct Login {
 impl Login {
     async fn prepare(args: &LoginArgs) -> Result<Self, Problem> {
         let name = args.profile.name()?;
+        args.wish.encryption()?;
         let old = Profile::find(&name)?;
         let target = args.wish.target(&name, old.as_ref())?;
         let replaces = match &old {

@@ -97,8 +97,8 @@ impl WishArgs {
         if let Some(audience) = &self.audience {
             settings.audience = Some(audience.clone());
         }
-        if !self.encrypt.is_empty() {
-            settings.encryption = self.encryption()?;
+        if let Some(encryption) = self.encryption()? {
+            settings.encryption = encryption;
         }
         let was_encrypted = old.filter(|old| old.settings.encryption != Encryption::None);
         match was_encrypted {
@@ -109,21 +109,25 @@ impl WishArgs {
         }
     }
 
-    fn encryption(&self) -> Result<Encryption, LoginError> {
+    /// Where the key is, if that was said.
+    ///
+    /// # Errors
+    /// [`LoginError::Encrypt`].
+    pub(super) fn encryption(&self) -> Result<Option<Encryption>, LoginError> {
         let words: Vec<&str> = self.encrypt.iter().map(String::as_str).collect();
+        let unknown = || LoginError::Encrypt {
+            encrypt: words.join(" "),
+        };
         match words[..] {
-            ["none"] => Ok(Encryption::None),
-            ["env", variable] => Ok(Encryption::Environment(variable.to_owned())),
-            ["key-file", path] => {
-                // It will be read from other folders, too.
-                let path = std::path::absolute(path).map_err(|_| LoginError::Encrypt {
-                    encrypt: words.join(" "),
-                })?;
-                Ok(Encryption::KeyFile(path))
-            }
-            _ => Err(LoginError::Encrypt {
-                encrypt: words.join(" "),
-            }),
+            [] => Ok(None),
+            ["none"] => Ok(Some(Encryption::None)),
+            ["env", variable] => Ok(Some(Encryption::Environment(variable.to_owned()))),
+            // It will be read from other folders, too.
+            ["key-file", path] => match std::path::absolute(path) {
+                Ok(path) => Ok(Some(Encryption::KeyFile(path))),
+                Err(_) => Err(unknown()),
+            },
+            _ => Err(unknown()),
         }
     }
 }

@@ -32,6 +32,13 @@ impl Place {
         Ok(Self { folder })
     }
 
+    #[cfg(test)]
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
     /// The same, made if there is none, and found to be written by nobody else.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use oneflight::record::KeyError;
-use oneflight::{ConfigError, FileStoreError};
+use oneflight::{ConfigError, FileStoreError, StoreError};
 
 use super::ProfileName;
 use super::settings::FORMAT;
@@ -54,6 +54,14 @@ pub(crate) enum ProfileError {
         revoked: &'static str,
         source: Option<Box<ProfileError>>,
     },
+    #[error("there is a profile {name} already, or a session of that name")]
+    Exists { name: ProfileName },
+    #[error("another process keeps the session of profile {name} busy")]
+    Busy { name: ProfileName },
+    #[error("the session could not be moved")]
+    Moving(#[from] StoreError),
+    #[error("the session could be written neither as {name} nor back to where it was; it is lost")]
+    Lost { name: ProfileName, source: StoreError },
     #[error("the HTTP client could not be built")]
     HttpClient { source: reqwest::Error },
 }
@@ -110,6 +118,12 @@ impl ProfileError {
                 "see what keeps the files of the profile from being written (a full disk?), and log in anew"
                     .to_owned()
             }
+            Self::Exists { name } => format!(
+                "choose another name, or remove that one first with `oneflight profiles remove {name}`"
+            ),
+            Self::Busy { .. } => "try again; if it stays so, see which process hangs".to_owned(),
+            Self::Moving(_) => "nothing was changed; see whether the disk is full, and try again".to_owned(),
+            Self::Lost { .. } => "see what keeps the files from being written, and sign in again".to_owned(),
             Self::HttpClient { .. } => "check the system's certificates (package ca-certificates)".to_owned(),
         }
     }
@@ -117,7 +131,8 @@ impl ProfileError {
     /// The exit code it ends with.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Unknown { .. } => Exit::SignIn,
+            Self::Unknown { .. } | Self::Lost { .. } => Exit::SignIn,
+            Self::Exists { .. } => Exit::Usage,
             Self::Session { source, .. } => Exit::of(source),
             Self::Settings { .. } | Self::Key { .. } | Self::Store(FileStoreError::Record { .. }) => {
                 Exit::Configuration

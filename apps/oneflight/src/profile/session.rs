@@ -16,6 +16,15 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
+    #[cfg(test)]
+    pub(super) fn at(place: Place, settings: Settings) -> Self {
+        Self {
+            name: ProfileName::default(),
+            settings,
+            place,
+        }
+    }
+
     /// Reads the settings of a profile. Its session is not looked at.
     ///
     /// # Errors
@@ -73,8 +82,18 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`]; nothing was sent.
     pub(crate) fn session(&self) -> Result<Session, ProfileError> {
-        let store = FileStore::open_with(self.place.session(&self.name), self.codec()?)?;
-        self.session_over(store)
+        self.session_over(self.store()?)
+    }
+
+    /// Where the session is kept.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`] and [`ProfileError::Key`].
+    pub(crate) fn store(&self) -> Result<FileStore, ProfileError> {
+        Ok(FileStore::open_with(
+            self.place.session(&self.name),
+            self.codec()?,
+        )?)
     }
 
     /// A session with these settings over any store.

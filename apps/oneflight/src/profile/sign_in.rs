@@ -68,3 +68,50 @@ fn unsaved(profile: &Profile, revocation: Revocation, source: Option<ProfileErro
         source: source.map(Box::new),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use oneflight::{IntoTokens as _, JsonTokens, WallTime};
+    use oneflight_testkit::{IssuedSession, TestServer};
+
+    use super::*;
+    use crate::profile::Place;
+
+    fn profile(server: &TestServer, folder: &std::path::Path) -> Profile {
+        let mut settings = Settings::new(server.issuer().to_owned(), "app".to_owned(), server.token_url());
+        settings.revocation_endpoint = Some(server.revocation_url());
+        Profile::at(Place::at(folder), settings)
+    }
+
+    fn tokens(session: &IssuedSession) -> TokenSet {
+        let text = serde_json::json!({
+            "access_token": session.access_token, "refresh_token": session.refresh_token(), "token_type": "Bearer",
+        });
+        JsonTokens(&text.to_string())
+            .into_tokens(WallTime::default())
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn c6_tokens_that_cannot_be_saved_are_revoked_and_the_error_says_so() {
+        let server = TestServer::start().await.unwrap();
+        for spoil in [
+            // Neither settings nor session can be written; then the session alone.
+            (|home: &std::path::Path| fs::remove_dir_all(home).unwrap()) as fn(&std::path::Path),
+            |home| fs::create_dir(home.join("default.session")).unwrap(),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path().join("home");
+            let profile = profile(&server, &home);
+            let store = profile.store().unwrap();
+            spoil(&home);
+            let session = server.issue_session();
+            let problem = sign_in(&profile, store, tokens(&session)).await.unwrap_err();
+            assert!(matches!(problem, ProfileError::Unsaved { .. }), "{problem}");
+            assert!(problem.to_string().contains("were revoked"), "{problem}");
+            assert!(!server.family(session.family()).unwrap().is_alive());
+        }
+    }
+}
