@@ -1,6 +1,7 @@
 //! A holder in a process of its own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(50);
 /// Where the holders of a test keep their record.
 pub(crate) enum Place {
     File(tempfile::TempDir),
+    /// A file in a folder that the test keeps.
+    Folder(PathBuf),
     Redis(RedisServer),
 }
 
@@ -32,10 +35,43 @@ impl Place {
         RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).map(Self::Redis)
     }
 
+    /// Its server crashes.
+    pub(crate) fn kill(&mut self) {
+        match self {
+            Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
+            Self::Redis(server) => server.kill(),
+        }
+    }
+
+    /// Its server is back.
+    pub(crate) fn start_again(&mut self) {
+        match self {
+            Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
+            Self::Redis(server) => server.start_again(),
+        }
+    }
+
+    /// Its server stands still.
+    pub(crate) fn freeze(&self) {
+        match self {
+            Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
+            Self::Redis(server) => server.freeze(),
+        }
+    }
+
+    /// Its server goes on.
+    pub(crate) fn thaw(&self) {
+        match self {
+            Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
+            Self::Redis(server) => server.thaw(),
+        }
+    }
+
     /// As the holder's arguments name it.
     fn args(&self, key: &str) -> Vec<String> {
         match self {
             Self::File(folder) => vec!["file".to_owned(), folder.path().join(key).display().to_string()],
+            Self::Folder(folder) => vec!["file".to_owned(), folder.join(key).display().to_string()],
             Self::Redis(server) => vec!["redis".to_owned(), server.url(), key.to_owned()],
         }
     }
