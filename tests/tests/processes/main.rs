@@ -5,4 +5,5 @@ mod crash;
 mod fleet;
 mod freeze;
 mod outage;
+#[allow(dead_code, reason = "the tests of outages need the rest")]
 mod process;
