@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: every scenario of the demo over real sockets, over and over; or those of
-//! pages; or many processes on one grant.
+//! pages; or many processes on one grant; or those that are killed, and stores that fail.
 
 use serde_json::Value;
 
@@ -39,13 +39,14 @@ impl Default for Soak {
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut soak = Soak::default();
     let mut pages = None;
-    let mut many = false;
+    let (mut many, mut ill) = (false, false);
     let mut simulation = None;
     let mut options = Options::new("soak", args);
     while let Some(arg) = options.next() {
         match arg {
             "--rounds" => soak.rounds = options.number(arg)?,
             "--processes" => many = true,
+            "--outages" => ill = true,
             "--pages" => pages = Some(options.number(arg)?),
             "--simulation" => simulation = Some(options.number(arg)?),
             "--requests" => soak.requests = options.number(arg)?,
@@ -57,6 +58,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     if many {
         return processes();
+    }
+    if ill {
+        return outages();
     }
     match pages {
         Some(times) => pages::soak(&Pages {
@@ -89,6 +93,18 @@ fn processes() -> Result<(), Failure> {
                 .env("ONEFLIGHT_PROCESSES", processes)
                 .env("ONEFLIGHT_REQUESTS", "100")
                 .env("ONEFLIGHT_EXPIRIES", "20"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Holders killed at every point, and stores that fail in the middle of an attempt: the tables of `docs/failures.md`.
+fn outages() -> Result<(), Failure> {
+    for (test, filter) in [("processes", "p2_p5_a_holder_killed"), ("outages", "")] {
+        shown(
+            cargo()
+                .args(["test", "--package", "oneflight-tests", "--test", test])
+                .args(["--", "--nocapture", "--test-threads=1", filter]),
         )?;
     }
     Ok(())
