@@ -105,3 +105,52 @@ fn gone(path: &Path) -> Result<(), ProfileError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oneflight::{SessionId, TokenSet, WallTime};
+
+    use super::*;
+
+    async fn live(folder: &Path) -> FileStore {
+        let store = FileStore::open(folder.join("old.session")).unwrap();
+        let tokens = TokenSet::new("a", WallTime::default()).unwrap();
+        let record = Record {
+            session: SessionId([7; 16]),
+            set: 0,
+            state: State::Live {
+                tokens: tokens.refresh_token("r").unwrap().into(),
+                mark: None,
+                back_off: None,
+            },
+        };
+        store.compare_and_swap(None, record).await.unwrap();
+        store
+    }
+
+    async fn state(store: &FileStore) -> State {
+        store.load().await.unwrap().unwrap().record.state
+    }
+
+    #[tokio::test]
+    async fn c9_a_session_never_lives_under_two_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = live(folder.path()).await;
+        let to = FileStore::open(folder.path().join("new.session")).unwrap();
+        carry(&from, &to, &ProfileName::default()).await.unwrap();
+        assert!(matches!(state(&from).await, State::Ended(EndReason::Removed)));
+        assert!(matches!(state(&to).await, State::Live { .. }));
+    }
+
+    #[tokio::test]
+    async fn c9_a_session_that_cannot_be_moved_stays_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = live(folder.path()).await;
+        let path = folder.path().join("new.session");
+        let to = FileStore::open(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let problem = carry(&from, &to, &ProfileName::default()).await.unwrap_err();
+        assert!(matches!(problem, ProfileError::Moving(_)), "{problem}");
+        assert!(matches!(state(&from).await, State::Live { .. }));
+    }
+}
