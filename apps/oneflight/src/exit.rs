@@ -1,11 +1,16 @@
 //! How the command ends: exit codes, and errors that name the cause and the next step.
 
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use oneflight::Action;
 use oneflight::endpoint::DiscoveryError;
 
 use crate::doctor::DoctorError;
+use crate::exec;
 use crate::login::LoginError;
 use crate::profile::{BadName, ProfileError, ProfileName};
 use crate::token_file::TokenFileError;
@@ -31,6 +36,10 @@ pub(crate) enum Exit {
     SignIn,
     Configuration,
     Interrupted,
+    /// The command of `exec` could not be run.
+    CannotRun,
+    /// There is no such command.
+    NoCommand,
 }
 
 impl Exit {
@@ -44,6 +53,8 @@ impl Exit {
             Self::SignIn => 4,
             Self::Configuration => 5,
             Self::Interrupted => 130,
+            Self::CannotRun => 126,
+            Self::NoCommand => 127,
         }
     }
 
@@ -92,10 +103,7 @@ pub(crate) enum Problem {
     #[error("tab {tab} cannot fly: {why}")]
     Tab { tab: u32, why: String },
     #[error("{} is not the built npm package", folder.display())]
-    WebPackage {
-        folder: std::path::PathBuf,
-        source: std::io::Error,
-    },
+    WebPackage { folder: PathBuf, source: std::io::Error },
     #[error("the HTTP client could not be built")]
     HttpClient { source: reqwest::Error },
     #[error("the client cannot be set up")]
@@ -128,9 +136,39 @@ pub(crate) enum Problem {
     Login(#[from] LoginError),
     #[error(transparent)]
     Doctor(#[from] DoctorError),
+    #[error("standard input cannot be read")]
+    Input { source: std::io::Error },
+    #[error("standard input is empty, where --refused-stdin expects the token that was refused")]
+    NothingRefused,
+    #[error(
+        "the token of profile {name} was refused {} s after the server had issued it, so another one would be, too",
+        age.as_secs()
+    )]
+    RefusedFresh {
+        name: ProfileName,
+        age: Duration,
+        wait: Duration,
+    },
+    #[error("signals cannot be listened to")]
+    Signals { source: std::io::Error },
+    #[error("{program:?} cannot be run")]
+    Command {
+        program: OsString,
+        source: std::io::Error,
+    },
 }
 
 impl Problem {
+    /// Says on standard error what happened, and why.
+    pub(crate) fn tell(&self, word: &str) {
+        eprintln!("{word}: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            eprintln!("cause: {error}");
+            cause = error.source();
+        }
+    }
+
     /// What the user can do about it.
     pub(crate) fn next_step(&self) -> String {
         match self {
@@ -173,6 +211,19 @@ impl Problem {
             Self::StillSignedIn { .. } => {
                 "see what keeps its files from being written; --force removes them all the same".to_owned()
             }
+            Self::Input { .. } => "check where standard input comes from".to_owned(),
+            Self::NothingRefused => {
+                "hand it over, as in `printf %s \"$TOKEN\" | oneflight token --refused-stdin`".to_owned()
+            }
+            Self::RefusedFresh { wait, .. } => format!(
+                "check that the API takes tokens of this issuer (audience, scope); a refusal renews again in {} s",
+                wait.as_secs() + 1
+            ),
+            Self::Signals { .. } => "see how many files this user may have open (ulimit -n)".to_owned(),
+            Self::Command { source, .. } if exec::exit(source) == Exit::NoCommand => {
+                "check how it is spelled, and the PATH".to_owned()
+            }
+            Self::Command { .. } => "check that it is a program, and that this user may run it".to_owned(),
             Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
             Self::Login(problem) => problem.next_step(),
             Self::Doctor(problem) => problem.next_step(),
@@ -186,6 +237,8 @@ impl Problem {
             Self::Session { source } => Exit::of(source),
             Self::Issuer { source, .. } => Exit::of_discovery(source),
             Self::Profile(problem) => problem.exit(),
+            Self::Command { source, .. } => exec::exit(source),
+            Self::NothingRefused => Exit::Usage,
             Self::Login(problem) => problem.exit(),
             Self::Doctor(problem) => problem.exit(),
             Self::BadName(_) => Exit::Usage,

@@ -1,8 +1,10 @@
 //! The `oneflight` command.
 
+mod access;
 mod cli;
 mod demo;
 mod doctor;
+mod exec;
 mod exit;
 mod interrupt;
 mod login;
@@ -14,9 +16,9 @@ mod profiles;
 mod status;
 mod testserver;
 mod tls;
+mod token;
 mod token_file;
 
-use std::error::Error as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,6 +44,8 @@ fn run(command: Command) -> Result<Exit, Problem> {
         Command::Profiles(args) if args.only_lists() => profiles::list(&args),
         Command::Profiles(args) => wait()?.block_on(profiles::run(args)),
         Command::Doctor(args) => wait()?.block_on(doctor::run(args)),
+        Command::Token(args) => token::run(&args),
+        Command::Exec(args) => exec::run(args),
         Command::Demo(args) => match args.plan() {
             Ok(plan) => serve()?.block_on(demo::run(plan)),
             Err(usage) => usage.exit(),
@@ -66,12 +70,7 @@ fn started(builder: &mut Builder) -> Result<Runtime, Problem> {
 }
 
 fn report(problem: &Problem) -> ExitCode {
-    eprintln!("error: {problem}");
-    let mut cause = problem.source();
-    while let Some(error) = cause {
-        eprintln!("cause: {error}");
-        cause = error.source();
-    }
+    problem.tell("error");
     eprintln!(" next: {}", problem.next_step());
     problem.exit().into()
 }

@@ -14,11 +14,13 @@ pub(crate) use testserver::{CorsRule, Fate, RotationRule, TestserverArgs};
 
 use crate::demo::expectation;
 use crate::doctor::DoctorArgs;
+use crate::exec::{self, ExecArgs};
 use crate::exit;
 use crate::login::LoginArgs;
 use crate::logout::LogoutArgs;
 use crate::profiles::ProfilesArgs;
 use crate::status::StatusArgs;
+use crate::token::TokenArgs;
 
 /// Single-flight OAuth token refresh, to see and to try.
 #[derive(Debug, Parser)]
@@ -45,6 +47,12 @@ pub(crate) enum Command {
     /// Find out how a server treats refresh tokens, with a sign-in made for it, and how to set oneflight for it
     #[command(after_help = exit::TABLE)]
     Doctor(DoctorArgs),
+    /// Print an access token that may be sent now, renewed if need be
+    #[command(after_help = exit::TABLE)]
+    Token(TokenArgs),
+    /// Run a command that finds an access token in its environment
+    #[command(after_help = exec::CODES)]
+    Exec(ExecArgs),
     /// Show what three clients make of an expired token: as a page, in the terminal, or against your own server
     #[command(after_help = exit::TABLE, after_long_help = expectation::help())]
     Demo(DemoArgs),

@@ -48,6 +48,10 @@ pub(crate) enum ProfileError {
     Key { name: ProfileName, source: KeyError },
     #[error(transparent)]
     Store(#[from] FileStoreError),
+    #[error(
+        "the new tokens of profile {name} could not be saved, and the refresh token that stands there is spent"
+    )]
+    NotKept { name: ProfileName },
     #[error("the sign-in succeeded, and could not be saved in profile {name}; {revoked}")]
     Unsaved {
         name: ProfileName,
@@ -114,6 +118,9 @@ impl ProfileError {
             }
             Self::Key { .. } => "provide the key; nothing was read and nothing changed".to_owned(),
             Self::Store(_) => "nothing was sent and nothing overwritten; do what the error says".to_owned(),
+            Self::NotKept { name } => format!(
+                "see what keeps its files from being written (a full disk?), and sign in again with `oneflight login --profile {name}`"
+            ),
             Self::Unsaved { .. } => {
                 "see what keeps the files of the profile from being written (a full disk?), and log in anew"
                     .to_owned()

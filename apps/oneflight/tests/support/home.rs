@@ -3,7 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use oneflight::record::RecordCodec;
+use oneflight::{FileStore, Record, RefreshToken, State, Store as _, Stored, TokenSet};
+use oneflight_core::machine::Swap;
 use oneflight_testkit::{IssuedSession, TestServer};
 use tempfile::TempDir;
 
@@ -79,4 +83,57 @@ pub(crate) fn fed(mut command: Command, input: &str) -> Output {
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("the command ends")
+}
+
+impl Home {
+    /// What the session of a profile holds.
+    pub(crate) fn tokens(&self, profile: &str) -> TokenSet {
+        let State::Live { tokens, .. } = self.stored(profile).record.state else {
+            panic!("the session of {profile} has ended")
+        };
+        copy(&tokens)
+    }
+
+    /// Changes the token set that a profile holds, behind everybody's back.
+    pub(crate) fn change(&self, profile: &str, change: impl FnOnce(&mut TokenSet)) {
+        let stored = self.stored(profile);
+        let mut tokens = self.tokens(profile);
+        change(&mut tokens);
+        let record = Record {
+            state: State::Live {
+                tokens: tokens.into(),
+                mark: None,
+                back_off: None,
+            },
+            ..stored.record
+        };
+        let store = FileStore::open(self.file(&format!("{profile}.session"))).expect("the session");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let swapped = runtime.block_on(store.compare_and_swap(Some(stored.version), record));
+        assert!(matches!(swapped, Ok(Swap::Written(_))), "{swapped:?}");
+    }
+
+    /// Makes the token set of a profile older.
+    pub(crate) fn age(&self, profile: &str, by: Duration) {
+        self.change(profile, |tokens| {
+            tokens.received_at = tokens.received_at.before(by);
+        });
+    }
+
+    fn stored(&self, profile: &str) -> Stored {
+        let path = self.file(&format!("{profile}.session"));
+        FileStore::peek(path, &RecordCodec::dangerously_unencrypted())
+            .expect("it can be read")
+            .expect("there is one")
+    }
+}
+
+fn copy(tokens: &TokenSet) -> TokenSet {
+    let mut copy = TokenSet::new(tokens.access_token.expose(), tokens.received_at).expect("it was one");
+    copy.refresh_token = tokens.refresh_token.as_ref().map(RefreshToken::duplicate);
+    copy.expires_in = tokens.expires_in;
+    copy.scope = tokens.scope.clone();
+    copy
 }
