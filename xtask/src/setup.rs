@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: Node, Chromium, Firefox, Redis, PostgreSQL, pgBouncer, and the npm packages that lock files pin.
+//! What the tests need beside Rust: Node, Chromium, Firefox, kubectl, Redis, PostgreSQL, pgBouncer, and the npm packages that lock files pin.
 
 use std::ffi::OsString;
 use std::fs;
@@ -51,6 +51,9 @@ const BROWSERS: [Browser; 2] = [
 /// What tells the tests where Redis is, Debian's package, its program. The tests start servers of their own.
 const REDIS: (&str, &str, &str) = ("ONEFLIGHT_REDIS_SERVER", "redis-server", "redis-server");
 
+/// The same of kubectl, which Debian has as a package of its own.
+const KUBECTL: (&str, &str, &str) = ("ONEFLIGHT_KUBECTL", "kubernetes-client", "kubectl");
+
 /// What tells the tests where PostgreSQL's programs are, Debian's package, and where Debian puts them: one folder per version.
 const POSTGRES: (&str, &str, &str) = ("ONEFLIGHT_POSTGRES_BIN", "postgresql", "/usr/lib/postgresql");
 
@@ -73,9 +76,14 @@ pub(crate) fn run() -> Result<Environment, Failure> {
             Err(what) => missing.push(what),
         }
     }
-    match redis_server() {
-        Ok(file) => environment.push((REDIS.0, file.into())),
-        Err(what) => missing.push(what),
+    for (program, purpose) in [
+        (REDIS, "Redis, for the tests of its store,"),
+        (KUBECTL, "kubectl, which asks the command for a token,"),
+    ] {
+        match packaged(program, purpose) {
+            Ok(file) => environment.push((program.0, file.into())),
+            Err(what) => missing.push(what),
+        }
     }
     match (
         found_or_installed(POSTGRES, postgres),
@@ -121,9 +129,8 @@ fn major_version(version: &str) -> Option<u32> {
     version.trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
-/// Debian starts a service with it, which the tests do not use.
-fn redis_server() -> Result<PathBuf, String> {
-    let (variable, package, name) = REDIS;
+/// A program that has a package of its own. If Debian starts a service with it, the tests do not use that.
+fn packaged((variable, package, name): (&str, &str, &str), purpose: &str) -> Result<PathBuf, String> {
     if let Some(file) = std::env::var_os(variable).map(PathBuf::from) {
         return if file.is_file() {
             Ok(file)
@@ -135,9 +142,8 @@ fn redis_server() -> Result<PathBuf, String> {
         return Ok(file);
     }
     let by_hand = format!("type `sudo apt-get install {package}`, or set {variable} to one you have");
-    apt_install(&[package], "Redis, for the tests of its store,")
-        .map_err(|reason| format!("Redis ({reason}): {by_hand}"))?;
-    on_path(name).ok_or_else(|| format!("Redis, even after installing it: {by_hand}"))
+    apt_install(&[package], purpose).map_err(|reason| format!("{purpose} {reason}: {by_hand}"))?;
+    on_path(name).ok_or_else(|| format!("{name}, even after installing {package}: {by_hand}"))
 }
 
 /// Debian makes a database and starts services with these, which the tests do not use.

@@ -156,9 +156,20 @@ pub(crate) enum Problem {
         program: OsString,
         source: std::io::Error,
     },
+    #[error("there is no answer for the program that asks: {why}")]
+    Helper { why: String },
+    #[error(
+        "tokens come from `oneflight login` and end by `oneflight logout`: profile {name} takes none and erases none"
+    )]
+    DockerAction { name: ProfileName },
 }
 
 impl Problem {
+    /// What a credential helper cannot answer.
+    pub(crate) fn helper(why: impl std::fmt::Display) -> Self {
+        Self::Helper { why: why.to_string() }
+    }
+
     /// Says on standard error what happened, and why.
     pub(crate) fn tell(&self, word: &str) {
         eprintln!("{word}: {self}");
@@ -224,6 +235,10 @@ impl Problem {
                 "check how it is spelled, and the PATH".to_owned()
             }
             Self::Command { .. } => "check that it is a program, and that this user may run it".to_owned(),
+            Self::Helper { .. } => "check how it calls this command, and its version".to_owned(),
+            Self::DockerAction { name } => {
+                format!("use `oneflight login --profile {name}` or `oneflight logout --profile {name}`")
+            }
             Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
             Self::Login(problem) => problem.next_step(),
             Self::Doctor(problem) => problem.next_step(),
@@ -239,6 +254,8 @@ impl Problem {
             Self::Profile(problem) => problem.exit(),
             Self::Command { source, .. } => exec::exit(source),
             Self::NothingRefused => Exit::Usage,
+            Self::Helper { .. } => Exit::Configuration,
+            Self::DockerAction { .. } => Exit::NotAsExpected,
             Self::Login(problem) => problem.exit(),
             Self::Doctor(problem) => problem.exit(),
             Self::BadName(_) => Exit::Usage,

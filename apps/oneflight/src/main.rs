@@ -2,6 +2,7 @@
 
 mod access;
 mod cli;
+mod credential;
 mod demo;
 mod doctor;
 mod exec;
@@ -28,8 +29,9 @@ use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Problem};
 
 fn main() -> ExitCode {
+    let words = credential::called(std::env::args_os());
     // clap ends the process itself on --help, --version and arguments it cannot read.
-    match run(Cli::parse().command) {
+    match run(Cli::parse_from(words).command) {
         Ok(exit) => exit.into(),
         Err(problem) => report(&problem),
     }
@@ -46,6 +48,7 @@ fn run(command: Command) -> Result<Exit, Problem> {
         Command::Doctor(args) => wait()?.block_on(doctor::run(args)),
         Command::Token(args) => token::run(&args),
         Command::Exec(args) => exec::run(args),
+        Command::Credential(args) => credential::run(&args),
         Command::Demo(args) => match args.plan() {
             Ok(plan) => serve()?.block_on(demo::run(plan)),
             Err(usage) => usage.exit(),

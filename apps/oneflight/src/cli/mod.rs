@@ -12,6 +12,7 @@ use url::Url;
 pub(crate) use demo::{DemoArgs, DemoPlan, ForeignPlan};
 pub(crate) use testserver::{CorsRule, Fate, RotationRule, TestserverArgs};
 
+use crate::credential::CredentialArgs;
 use crate::demo::expectation;
 use crate::doctor::DoctorArgs;
 use crate::exec::{self, ExecArgs};
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Run a command that finds an access token in its environment
     #[command(after_help = exec::CODES)]
     Exec(ExecArgs),
+    /// Answer kubectl, git and docker when they ask for credentials
+    #[command(after_help = exit::TABLE)]
+    Credential(CredentialArgs),
     /// Show what three clients make of an expired token: as a page, in the terminal, or against your own server
     #[command(after_help = exit::TABLE, after_long_help = expectation::help())]
     Demo(DemoArgs),

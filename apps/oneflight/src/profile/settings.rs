@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::ProfileError;
+use crate::credential::Host;
 
 /// The only format there is so far.
 pub(super) const FORMAT: u64 = 1;
@@ -42,6 +43,9 @@ pub(crate) struct Settings {
     pub(crate) encryption: Encryption,
     #[serde(default)]
     pub(crate) server: Server,
+    /// Which servers git and docker may send the tokens to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hosts: Vec<Host>,
 }
 
 /// How the client authenticates (RFC 6749 §2.3).
@@ -120,6 +124,7 @@ impl Settings {
             resource: Vec::new(),
             encryption: Encryption::None,
             server: Server::default(),
+            hosts: Vec::new(),
         }
     }
 
@@ -190,6 +195,7 @@ impl Settings {
         self.audience = before.audience.clone();
         self.resource = before.resource.clone();
         self.server = before.server.clone();
+        self.hosts = before.hosts.clone();
     }
 
     /// How the client authenticates at the token endpoint.
