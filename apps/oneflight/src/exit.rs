@@ -162,6 +162,8 @@ pub(crate) enum Problem {
         "tokens come from `oneflight login` and end by `oneflight logout`: profile {name} takes none and erases none"
     )]
     DockerAction { name: ProfileName },
+    #[error("the pages could not be written into {}", folder.display())]
+    Pages { folder: PathBuf, source: std::io::Error },
 }
 
 impl Problem {
@@ -239,6 +241,7 @@ impl Problem {
             Self::DockerAction { name } => {
                 format!("use `oneflight login --profile {name}` or `oneflight logout --profile {name}`")
             }
+            Self::Pages { .. } => "check that you may write there, and that the disk is not full".to_owned(),
             Self::BadName(_) => "set it to the name of a profile, or use --profile".to_owned(),
             Self::Login(problem) => problem.next_step(),
             Self::Doctor(problem) => problem.next_step(),

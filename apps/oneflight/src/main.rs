@@ -2,6 +2,7 @@
 
 mod access;
 mod cli;
+mod completions;
 mod credential;
 mod demo;
 mod doctor;
@@ -49,6 +50,8 @@ fn run(command: Command) -> Result<Exit, Problem> {
         Command::Token(args) => token::run(&args),
         Command::Exec(args) => exec::run(args),
         Command::Credential(args) => credential::run(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Demo(args) => match args.plan() {
             Ok(plan) => serve()?.block_on(demo::run(plan)),
             Err(usage) => usage.exit(),

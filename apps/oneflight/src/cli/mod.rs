@@ -12,6 +12,7 @@ use url::Url;
 pub(crate) use demo::{DemoArgs, DemoPlan, ForeignPlan};
 pub(crate) use testserver::{CorsRule, Fate, RotationRule, TestserverArgs};
 
+use crate::completions::{CompletionsArgs, ManArgs};
 use crate::credential::CredentialArgs;
 use crate::demo::expectation;
 use crate::doctor::DoctorArgs;
@@ -57,6 +58,12 @@ pub(crate) enum Command {
     /// Answer kubectl, git and docker when they ask for credentials
     #[command(after_help = exit::TABLE)]
     Credential(CredentialArgs),
+    /// Print the script that makes a shell complete this command
+    #[command(after_help = exit::TABLE)]
+    Completions(CompletionsArgs),
+    /// Print manual pages
+    #[command(after_help = exit::TABLE)]
+    Man(ManArgs),
     /// Show what three clients make of an expired token: as a page, in the terminal, or against your own server
     #[command(after_help = exit::TABLE, after_long_help = expectation::help())]
     Demo(DemoArgs),
