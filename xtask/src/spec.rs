@@ -14,7 +14,7 @@ pub(crate) struct Id {
 }
 
 /// The letters of the parts, in the order of the specification.
-const PARTS: &str = "SRFTLPOWBX";
+const PARTS: &str = "SRFTLPOWBCX";
 
 impl Id {
     pub(crate) fn part(self) -> char {
