@@ -2,15 +2,15 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use oneflight_testkit::{Death, Reach, Rotation, SessionTerms, Settings, TestServer};
 use serde_json::Value;
 use support::home::Home;
+use support::provider::{Decision, Provider, walk};
+use support::signing_in::SigningIn;
 use support::{stderr, stdout};
 
 fn server(change: impl FnOnce(&mut Settings)) -> TestServer {
@@ -209,89 +209,22 @@ fn interrupt(child: &Child) {
 
 // ---- npm oidc-provider -------------------------------------------------------------------------------------------------
 
-/// npm oidc-provider as a child process; ends with its standard input.
-struct Provider {
-    child: Child,
-    issuer: String,
-    control: String,
+async fn examine_provider(options: &[&str], more: &[&str]) -> Option<Value> {
+    let provider = Provider::start_with(options)?;
+    let tokens = format!(
+        "{}\n{}\n",
+        provider.refresh_token().await,
+        provider.refresh_token().await
+    );
+    let more = [&["--sessions", "2"], more].concat();
+    Some(examine(&provider.issuer, "oneflight-test", &tokens, &more))
 }
 
-impl Provider {
-    /// `None`, with a word why, where it is not installed and not required.
-    fn start(options: &[&str]) -> Option<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oidc-provider");
-        let folder = std::env::var_os("ONEFLIGHT_OIDC_PROVIDER_DIR").map_or(here, PathBuf::from);
-        if !folder.join("node_modules/oidc-provider").is_dir() {
-            assert!(
-                std::env::var_os("ONEFLIGHT_REQUIRE_REAL").is_none(),
-                "oidc-provider is not installed in {}; run `npm ci --ignore-scripts` there",
-                folder.display()
-            );
-            println!("skipped: oidc-provider is not installed; `cargo xtask test` installs it and runs this");
-            return None;
-        }
-        let mut child = Command::new("node")
-            .arg(folder.join("provider.mjs"))
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node is installed");
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
-        out.read_line(&mut line).expect("it can be read");
-        // It goes on to print notices of its own.
-        std::thread::spawn(move || out.read_to_end(&mut Vec::new()));
-        let ready: Value = serde_json::from_str(&line).expect("it prints JSON");
-        let text = |name: &str| ready[name].as_str().expect("it says where it listens").to_owned();
-        Some(Self {
-            issuer: text("issuer"),
-            control: text("control"),
-            child,
-        })
-    }
-
-    /// A refresh token of a sign-in for the examination.
-    fn token(&self) -> String {
-        let host = self.control.strip_prefix("http://").expect("http");
-        let mut stream = TcpStream::connect(host).expect("it listens");
-        let request = format!(
-            "POST /grants HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let json = answer.split_once("{\"").expect("JSON").1;
-        let (_, rest) = json.split_once(":\"").expect("a member");
-        rest.split('"').next().expect("a text").to_owned()
-    }
-
-    fn examine(&self, more: &[&str]) -> Value {
-        let tokens = format!("{}\n{}\n", self.token(), self.token());
-        examine(
-            &self.issuer,
-            "oneflight-test",
-            &tokens,
-            &[&["--sessions", "2"], more].concat(),
-        )
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn x10_oidc_provider_as_it_comes_is_found_to_be_strict() {
-    let Some(provider) = Provider::start(&[]) else {
+#[tokio::test]
+async fn x10_oidc_provider_as_it_comes_is_found_to_be_strict() {
+    let Some(report) = examine_provider(&[], &[]).await else {
         return;
     };
-    let report = provider.examine(&[]);
     assert_eq!(known(&report, "replay"), observed("refused"));
     assert_eq!(known(&report, "refresh_token_after_reuse"), observed("dies"));
     assert_eq!(known(&report, "access_token_after_reuse"), observed("dies"));
@@ -312,12 +245,12 @@ fn x10_oidc_provider_as_it_comes_is_found_to_be_strict() {
     assert_eq!(report["profile"]["npm"], "strict");
 }
 
-#[test]
-fn x10_a_grace_of_oidc_provider_is_measured() {
-    let Some(provider) = Provider::start(&["--grace-seconds", "1.5"]) else {
+#[tokio::test]
+async fn x10_a_grace_of_oidc_provider_is_measured() {
+    let options = ["--grace-seconds", "1.5"];
+    let Some(report) = examine_provider(&options, &["--longest-grace", "3s"]).await else {
         return;
     };
-    let report = provider.examine(&["--longest-grace", "3s"]);
     assert_eq!(known(&report, "replay"), observed("new pair"));
     assert_eq!(known(&report, "siblings"), observed("lives"));
     let window = known(&report, "grace").1;
@@ -327,14 +260,53 @@ fn x10_a_grace_of_oidc_provider_is_measured() {
     assert_eq!(report["profile"]["npm"], "grace");
 }
 
-#[test]
-fn x10_oidc_provider_without_rotation_is_found_to_be_static() {
-    let Some(provider) = Provider::start(&["--no-rotation"]) else {
+#[tokio::test]
+async fn x10_oidc_provider_without_rotation_is_found_to_be_static() {
+    let Some(report) = examine_provider(&["--no-rotation"], &[]).await else {
         return;
     };
-    let report = provider.examine(&[]);
     assert_eq!(known(&report, "rotates").1["rotates"], "never");
     assert_eq!(report["profile"]["npm"], "static");
     // It repeats the refresh token in every answer.
     assert_eq!(known(&report, "answers").1["refresh_token"], 3);
+}
+
+/// Signs in, on as many pages as it asks for, and gives the report.
+async fn sign_in_and_examine(provider: &Provider, more: &[&str], sign_ins: usize) -> Value {
+    let args = [
+        "doctor",
+        "--issuer",
+        &provider.issuer,
+        "--client-id",
+        "oneflight-test",
+        "--yes",
+        "--json",
+    ];
+    let mut running = SigningIn::start(Home::new().command(&[&args[..], more].concat()));
+    for _ in 0..sign_ins {
+        let line = running.line("/auth?");
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http"))
+            .expect("an address");
+        let (status, page) = walk(address, Decision::Consent).await;
+        assert_eq!(status, 200, "{page}");
+    }
+    let (code, said, answer) = running.end_with_answer();
+    assert_eq!(code, Some(0), "{said}");
+    serde_json::from_str(&answer).expect("JSON")
+}
+
+#[tokio::test]
+async fn x10_x11_an_examination_signs_in_by_the_browser_for_itself() {
+    let Some(provider) = Provider::start() else { return };
+    let report = sign_in_and_examine(&provider, &["--no-browser"], 1).await;
+    assert_eq!(known(&report, "replay"), observed("refused"));
+    assert_eq!(known(&report, "access_token_after_reuse"), observed("dies"));
+    assert_eq!(known(&report, "revocation").0, "stated by metadata");
+    let report = sign_in_and_examine(&provider, &["--no-browser", "--sessions", "2"], 2).await;
+    assert_eq!(
+        known(&report, "other_session_after_revocation"),
+        observed("lives")
+    );
 }

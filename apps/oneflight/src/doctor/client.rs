@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use oneflight::endpoint::{ClientAuth, Metadata};
+use oneflight::endpoint::Metadata;
 
 use crate::cli::{issuer, not_empty};
-use crate::login::{LoginError, authentication, client_secret};
-use crate::profile::Authentication;
+use crate::login::{LoginError, authentication, client_secret, default_scope};
+use crate::profile::Settings;
 
 /// Where to ask, and as whom.
 #[derive(Debug, Args)]
@@ -21,6 +21,10 @@ pub(crate) struct ClientArgs {
     /// A file with the client's secret, where it has one; else $ONEFLIGHT_CLIENT_SECRET
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
+    /// What the tokens may do, several times or separated by spaces [default: `openid offline_access` as far as the server
+    /// lists them]
+    #[arg(long, value_name = "SCOPE", conflicts_with = "with_refresh_token")]
+    scope: Vec<String>,
     /// A resource that the tokens are for (RFC 8707); may be given several times
     #[arg(long, value_name = "URL")]
     resource: Vec<String>,
@@ -30,27 +34,25 @@ pub(crate) struct ClientArgs {
 }
 
 impl ClientArgs {
-    /// How the client authenticates at this server.
+    /// The client at this server, as a profile would have it.
     ///
     /// # Errors
     /// [`LoginError`] if its secret cannot be read, or the server takes it in no way that is spoken here.
-    pub(super) fn auth(&self, server: &Metadata) -> Result<ClientAuth, LoginError> {
-        let Some(secret) = client_secret(self.client_secret_file.as_deref())? else {
-            return Ok(ClientAuth::None);
+    pub(super) fn settings(&self, server: &Metadata) -> Result<Settings, LoginError> {
+        let (issuer, client_id) = (self.issuer.clone(), self.client_id.clone());
+        let mut settings = Settings::new(issuer, client_id, server.token_endpoint.clone());
+        settings.revocation_endpoint = server.revocation_endpoint.clone();
+        if let Some(secret) = client_secret(self.client_secret_file.as_deref())? {
+            settings.client_auth = authentication(server)?;
+            settings.client_secret = Some(secret);
+        }
+        let scope = self.scope.join(" ");
+        settings.scope = match scope.trim() {
+            "" => default_scope(server),
+            scope => Some(scope.to_owned()),
         };
-        Ok(match authentication(server)? {
-            Authentication::None => ClientAuth::None,
-            Authentication::Basic => ClientAuth::Basic(secret),
-            Authentication::Post => ClientAuth::Post(secret),
-        })
-    }
-
-    /// What token requests carry besides.
-    pub(super) fn parameters(&self) -> Vec<(String, String)> {
-        let resources = self.resource.iter().map(|resource| ("resource", resource));
-        let audience = self.audience.iter().map(|audience| ("audience", audience));
-        let all = resources.chain(audience);
-        all.map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect()
+        settings.resource = self.resource.clone();
+        settings.audience = self.audience.clone();
+        Ok(settings)
     }
 }

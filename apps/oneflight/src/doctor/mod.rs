@@ -29,10 +29,12 @@ use crate::exit::{Exit, Problem};
 use crate::interrupt::Interrupts;
 use crate::login::LoginError;
 use crate::output;
+use crate::profile::Settings;
 use crate::tls;
 use client::ClientArgs;
 use metadata::Described;
-use probe::{Host, Limits, Probe};
+use observe::Observations;
+use probe::{Host, Left, Limits, Probe};
 use report::Report;
 use sign_in::SignInArgs;
 use wire::Wire;
@@ -74,91 +76,94 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<Exit, Problem> {
     let mut interrupts = Interrupts::listen().map_err(|source| LoginError::Signals { source })?;
     // Before anything is sent.
     consent::ask(&args)?;
-    let prepared = tokio::select! {
-        prepared = prepare(&args) => prepared?,
+    let bench = tokio::select! {
+        bench = Bench::prepare(&args) => bench?,
         () = interrupts.next() => return Ok(Exit::Interrupted),
     };
-    let Prepared {
-        described,
-        wire,
-        sessions,
-    } = prepared;
-    let host = Terminal {
-        start: Instant::now(),
+    let server = (&bench.settings, &bench.described.server);
+    let wanted = usize::from(args.sessions);
+    let Some(sessions) = args.sign_in.obtain(wanted, server, &mut interrupts).await? else {
+        return Ok(Exit::Interrupted);
     };
-    let limits = Limits {
-        longest_grace: args.longest_grace,
-        longest_throttle: args.longest_wait,
-        reuse: !args.no_reuse,
+    let Some((mut seen, left)) = bench.examine(&args, sessions, &mut interrupts).await? else {
+        return Ok(Exit::Interrupted);
     };
-    let mut probe = Probe::new(&wire, &host, limits, sessions);
-    let ended = tokio::select! {
-        ended = probe.run() => Some(ended),
-        () = interrupts.next() => None,
+    seen.stated = bench.described.stated(&bench.settings.authentication());
+    let report = Report {
+        issuer: args.client.issuer,
+        client_id: args.client.client_id,
+        findings: findings::findings(&seen),
+        advice: verdict::advice(&seen),
+        meanings: meaning::meanings(&seen),
+        left,
+        requests: bench.wire.requests(),
     };
-    if ended.is_none() {
-        host.say("interrupted: revoking what was made; once more to leave at once");
+    if args.json {
+        output::json(&report.json())?;
+    } else {
+        output::lines(&[report.text()])?;
     }
-    let left = tokio::select! {
-        left = probe.clean_up() => left,
-        () = interrupts.next() => return Ok(Exit::Interrupted),
-    };
-    match ended {
-        None => Ok(Exit::Interrupted),
-        Some(Err(stopped)) => Err(DoctorError::Stopped { stopped, left }.into()),
-        Some(Ok(())) => {
-            let mut seen = probe.seen;
-            seen.stated = described;
-            let report = Report {
-                issuer: args.client.issuer,
-                client_id: args.client.client_id,
-                findings: findings::findings(&seen),
-                advice: verdict::advice(&seen),
-                meanings: meaning::meanings(&seen),
-                left,
-                requests: wire.requests(),
-            };
-            if args.json {
-                output::json(&report.json())?;
-            } else {
-                output::lines(&[report.text()])?;
-            }
-            Ok(Exit::Well)
+    Ok(Exit::Well)
+}
+
+/// Everything that the examination needs, but somebody who signed in.
+struct Bench {
+    described: Described,
+    settings: Settings,
+    wire: Wire,
+}
+
+impl Bench {
+    async fn prepare(args: &DoctorArgs) -> Result<Self, Problem> {
+        let http = ReqwestExchange::new(tls::builder()).map_err(|source| Problem::HttpClient { source })?;
+        let described = Described::ask(&args.client.issuer, &http).await?;
+        let settings = args.client.settings(&described.server)?;
+        let witness = match &args.api {
+            Some(url) => url.as_str().parse().ok(),
+            None => described.userinfo(),
+        };
+        let wire = Wire::new(&settings, witness, http).map_err(|source| Problem::Settings { source })?;
+        Ok(Self {
+            described,
+            settings,
+            wire,
+        })
+    }
+
+    /// Does it, and revokes what was made; `None`: somebody interrupted.
+    async fn examine(
+        &self,
+        args: &DoctorArgs,
+        sessions: Vec<TokenSet>,
+        interrupts: &mut Interrupts,
+    ) -> Result<Option<(Observations, Left)>, DoctorError> {
+        let host = Terminal {
+            start: Instant::now(),
+        };
+        let limits = Limits {
+            longest_grace: args.longest_grace,
+            longest_throttle: args.longest_wait,
+            reuse: !args.no_reuse,
+        };
+        let sessions = sessions.into_iter().map(Arc::new).collect();
+        let mut probe = Probe::new(&self.wire, &host, limits, sessions);
+        let ended = tokio::select! {
+            ended = probe.run() => Some(ended),
+            () = interrupts.next() => None,
+        };
+        if ended.is_none() {
+            host.say("interrupted: revoking what was made; once more to leave at once");
+        }
+        let left = tokio::select! {
+            left = probe.clean_up() => left,
+            () = interrupts.next() => return Ok(None),
+        };
+        match ended {
+            None => Ok(None),
+            Some(Ok(())) => Ok(Some((probe.seen, left))),
+            Some(Err(stopped)) => Err(DoctorError::Stopped { stopped, left }),
         }
     }
-}
-
-/// Everything that the examination needs.
-struct Prepared {
-    described: observe::Stated,
-    wire: Wire,
-    sessions: Vec<Arc<TokenSet>>,
-}
-
-async fn prepare(args: &DoctorArgs) -> Result<Prepared, Problem> {
-    let http = ReqwestExchange::new(tls::builder()).map_err(|source| Problem::HttpClient { source })?;
-    let described = Described::ask(&args.client.issuer, &http).await?;
-    let auth = args.client.auth(&described.server)?;
-    let stated = described.stated(&auth);
-    let witness = match &args.api {
-        Some(url) => url.as_str().parse().ok(),
-        None => described.userinfo(),
-    };
-    let settings = wire::Settings {
-        token_endpoint: described.server.token_endpoint.clone(),
-        revocation_endpoint: described.server.revocation_endpoint.clone(),
-        witness,
-        client_id: args.client.client_id.clone(),
-        auth,
-        parameters: args.client.parameters(),
-    };
-    let wire = Wire::new(settings, http).map_err(|source| Problem::Settings { source })?;
-    let sessions = args.sign_in.obtain(usize::from(args.sessions)).await?;
-    Ok(Prepared {
-        described: stated,
-        wire,
-        sessions: sessions.into_iter().map(Arc::new).collect(),
-    })
 }
 
 /// Tells whoever sits there, in plain lines.

@@ -13,6 +13,8 @@ pub(crate) enum DoctorError {
     Declined,
     #[error("standard input holds {found} of {wanted} refresh tokens")]
     FewTokens { wanted: usize, found: usize },
+    #[error("the sign-in brought no refresh token, so there is nothing to examine")]
+    NoRefreshToken,
     #[error("the very first refresh failed: {}{}", stopped_words(.stopped), left_words(.left))]
     Stopped { stopped: Stopped, left: Left },
 }
@@ -51,6 +53,9 @@ impl DoctorError {
             Self::FewTokens { .. } => {
                 "hand in one refresh token per line, each of a sign-in of its own that nobody needs".to_owned()
             }
+            Self::NoRefreshToken => {
+                "ask for one (most servers give it for --scope offline_access), and see that the client may have one".to_owned()
+            }
             Self::Stopped {
                 stopped: Stopped::Refused { taken_for, .. },
                 ..
@@ -74,6 +79,7 @@ impl DoctorError {
         match self {
             Self::Unasked | Self::FewTokens { .. } => Exit::Usage,
             Self::Declined => Exit::Interrupted,
+            Self::NoRefreshToken => Exit::Configuration,
             Self::Stopped {
                 stopped: Stopped::Refused { taken_for, .. },
                 ..

@@ -4,17 +4,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use oneflight::TokenSet;
-use oneflight::endpoint::{AnswerRules, ClientAuth, HttpExchange as _, exchange_fn};
+use oneflight::endpoint::{AnswerRules, HttpExchange as _, exchange_fn};
 use oneflight_reqwest::ReqwestExchange;
 use oneflight_testkit::{
     Clock, ExpiresIn, Fault, GraceReplay, OldAccessTokens, Point, Reach, RetryAfter, Rotation, SessionTerms,
-    Settings, TestServer,
+    TestServer,
 };
 
 use super::observe::{DeadToken, Fate, Known, Observations, Replay, Reuse, Taken};
 use super::probe::{Host, Left, Limits, Probe, Stopped};
 use super::verdict::{self, Kind};
-use super::wire::{self, Answer, Wire};
+use super::wire::{Answer, Wire};
+use crate::profile::Settings;
 
 const LIMITS: Limits = Limits {
     longest_grace: Duration::from_secs(60),
@@ -45,7 +46,7 @@ impl Host for Bench {
 }
 
 impl Bench {
-    async fn new(change: impl FnOnce(&mut Settings)) -> Self {
+    async fn new(change: impl FnOnce(&mut oneflight_testkit::Settings)) -> Self {
         let server = TestServer::builder()
             .clock(Clock::virtual_at(UNIX_EPOCH + Duration::from_secs(1_700_000_000)))
             .with_settings(change)
@@ -61,14 +62,10 @@ impl Bench {
 
     /// `witness`: where access tokens are shown.
     fn wire_with(&self, witness: Option<String>, revocation: bool) -> Wire {
-        let settings = wire::Settings {
-            token_endpoint: self.server.token_url(),
-            revocation_endpoint: revocation.then(|| self.server.revocation_url()),
-            witness: witness.map(|url| url.parse().unwrap()),
-            client_id: "app".to_owned(),
-            auth: ClientAuth::None,
-            parameters: Vec::new(),
-        };
+        let issuer = self.server.issuer().to_owned();
+        let mut settings = Settings::new(issuer, "app".to_owned(), self.server.token_url());
+        settings.revocation_endpoint = revocation.then(|| self.server.revocation_url());
+        let witness = witness.map(|url| url.parse().unwrap());
         let (http, issued) = (
             ReqwestExchange::new(crate::tls::builder()).unwrap(),
             Arc::clone(&self.issued),
@@ -87,7 +84,7 @@ impl Bench {
                 Ok(answer)
             }
         });
-        Wire::new(settings, http).unwrap()
+        Wire::new(&settings, witness, http).unwrap()
     }
 
     fn wire(&self) -> Wire {

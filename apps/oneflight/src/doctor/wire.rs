@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use http::{Request, Response, Uri};
 use oneflight::endpoint::{
-    ClientAuth, DEFAULT_BODY_LIMIT_BYTES, ExchangeError, HttpExchange, OAuthBuilder, OAuthEndpoint,
-    RefreshRequest, TokenEndpoint as _, Verdict,
+    DEFAULT_BODY_LIMIT_BYTES, ExchangeError, HttpExchange, OAuthEndpoint, RefreshRequest, TokenEndpoint as _,
+    Verdict,
 };
 use oneflight::{AccessToken, BoxFuture, Clock as _, ConfigError, RefreshToken, SystemClock, TokenSet};
 use oneflight_core::answer::{NotProcessedCause, Setting};
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::observe::Taken;
+use crate::profile::Settings;
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,17 +30,6 @@ pub(crate) struct Wire {
     tap: Tap,
     /// Something that answers 200 to a good access token, and 401 to a bad one.
     witness: Option<Uri>,
-}
-
-/// Where a client asks, and as whom.
-pub(crate) struct Settings {
-    pub(crate) token_endpoint: String,
-    pub(crate) revocation_endpoint: Option<String>,
-    pub(crate) witness: Option<Uri>,
-    pub(crate) client_id: String,
-    pub(crate) auth: ClientAuth,
-    /// Further parameters of token requests: `scope`, `resource`, `audience`.
-    pub(crate) parameters: Vec<(String, String)>,
 }
 
 /// What a refresh came to.
@@ -78,26 +68,23 @@ pub(crate) struct Has {
 }
 
 impl Wire {
+    /// What a client asks at these endpoints, and, where there is one, a place to show access tokens to.
+    ///
     /// # Errors
     /// [`ConfigError`] names what of the settings cannot be used.
-    pub(crate) fn new(settings: Settings, http: impl HttpExchange) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        witness: Option<Uri>,
+        http: impl HttpExchange,
+    ) -> Result<Self, ConfigError> {
         let tap = Tap {
             http: Arc::new(http),
             heard: Arc::default(),
         };
-        let mut builder: OAuthBuilder<OAuthEndpoint> =
-            OAuthEndpoint::builder(settings.token_endpoint, settings.client_id, tap.clone())
-                .client_auth(settings.auth);
-        if let Some(url) = settings.revocation_endpoint {
-            builder = builder.revocation_url(url);
-        }
-        for (name, value) in settings.parameters {
-            builder = builder.parameter(name, &value);
-        }
         Ok(Self {
-            endpoint: builder.build()?,
+            endpoint: settings.endpoint(tap.clone())?,
             tap,
-            witness: settings.witness,
+            witness,
         })
     }
 

@@ -155,7 +155,7 @@ pub(crate) fn client_secret(file: Option<&Path>) -> Result<Option<Secret>, Login
 }
 
 /// What is asked for if nobody says: to know who signs in, and to stay signed in.
-pub(super) fn default_scope(server: &Metadata) -> Option<String> {
+pub(crate) fn default_scope(server: &Metadata) -> Option<String> {
     let listed = |scope: &&str| server.scopes_supported.iter().any(|listed| listed == scope);
     let scope: Vec<&str> = ["openid", "offline_access"].into_iter().filter(listed).collect();
     (!scope.is_empty()).then(|| scope.join(" "))

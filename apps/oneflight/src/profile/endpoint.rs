@@ -1,8 +1,7 @@
 //! The token endpoint of a profile.
 
 use oneflight::ConfigError;
-use oneflight::endpoint::{AnswerRules, OAuthEndpoint};
-use oneflight_reqwest::ReqwestExchange;
+use oneflight::endpoint::{AnswerRules, HttpExchange, OAuthEndpoint};
 
 use super::Settings;
 
@@ -11,7 +10,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError`] names what cannot be used.
-    pub(super) fn endpoint(&self, http: ReqwestExchange) -> Result<OAuthEndpoint, ConfigError> {
+    pub(crate) fn endpoint(&self, http: impl HttpExchange) -> Result<OAuthEndpoint, ConfigError> {
         let mut builder = OAuthEndpoint::builder(&self.token_endpoint, &self.client_id, http)
             .client_auth(self.authentication())
             .rules(self.rules());

@@ -26,6 +26,11 @@ pub(crate) struct Provider {
 impl Provider {
     /// Starts it on free loopback ports; `None`, with a word why, where it is not installed and not required.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with options of its script.
+    pub(crate) fn start_with(options: &[&str]) -> Option<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oidc-provider");
         let folder = std::env::var_os(FOLDER).map_or(here, PathBuf::from);
         if !folder.join("node_modules/oidc-provider").is_dir() {
@@ -39,6 +44,7 @@ impl Provider {
         }
         let mut child = Command::new("node")
             .arg(folder.join("provider.mjs"))
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -56,6 +62,16 @@ impl Provider {
             issuer: text("issuer"),
             control: text("control"),
         })
+    }
+
+    /// A refresh token of a sign-in without its pages.
+    pub(crate) async fn refresh_token(&self) -> String {
+        let answer = client().post(format!("{}/grants", self.control)).send();
+        let grant: Value = answer.await.expect("it answers").json().await.expect("JSON");
+        grant["refresh_token"]
+            .as_str()
+            .expect("a refresh token")
+            .to_owned()
     }
 
     /// What it counted.

@@ -52,6 +52,17 @@ impl SigningIn {
     }
 }
 
+impl SigningIn {
+    /// The same, and what it answered on standard output.
+    pub(crate) fn end_with_answer(mut self) -> (Option<i32>, String, String) {
+        let mut answer = String::new();
+        let mut stdout = self.child.stdout.take().expect("it is piped");
+        stdout.read_to_string(&mut answer).expect("stdout is read");
+        let (code, said) = self.end();
+        (code, said, answer)
+    }
+}
+
 impl Drop for SigningIn {
     fn drop(&mut self) {
         // It may have ended by itself.
