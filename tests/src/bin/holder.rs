@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use oneflight::endpoint::OAuthEndpoint;
+use oneflight::events::{Event, Events};
 use oneflight::record::{Key, Keys, RecordCodec};
 use oneflight::{Clock as _, EndReason, Error, FileStore, Policy, Session, Store, SystemClock, TokenSet};
 use oneflight_redis::RedisStores;
@@ -61,10 +62,16 @@ async fn main() {
         api_url: (*api_url).to_owned(),
     });
     say("ready");
+    let events = holder.session.events();
+    tokio::spawn(tell_of(events));
     let mut commands = commands();
     while let Some(line) = commands.recv().await {
         match *line.split(' ').collect::<Vec<_>>() {
             ["sign-in", access, refresh] => holder.sign_in(access, refresh).await,
+            ["sign-out"] => {
+                assert!(holder.session.sign_out().await.landed);
+                say("signed-out");
+            }
             ["ask", count] => {
                 let (holder, count) = (Arc::clone(&holder), count.parse().unwrap());
                 tokio::spawn(async move { holder.ask(count).await });
@@ -138,6 +145,18 @@ impl Holder {
         answer
             .map(|answer| answer.status().as_u16())
             .map_err(|error| format!("{error:?}"))
+    }
+}
+
+/// Says how the session fares, whoever's doing it is.
+async fn tell_of(mut events: Events) {
+    while let Some(event) = events.next().await {
+        match event.unwrap() {
+            Event::SignedIn { .. } => say("event signed-in"),
+            Event::Adopted { .. } => say("event adopted"),
+            Event::SignedOut { .. } => say("event signed-out"),
+            _ => {}
+        }
     }
 }
 

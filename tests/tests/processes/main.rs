@@ -4,6 +4,7 @@
 mod crash;
 mod fleet;
 mod freeze;
+mod news;
 mod outage;
 #[allow(dead_code, reason = "the tests of outages need the rest")]
 mod process;

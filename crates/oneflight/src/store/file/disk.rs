@@ -8,6 +8,7 @@ use oneflight_core::machine::Swap;
 use oneflight_core::{Record, Stored, Version};
 
 use super::error::FileStoreError;
+use super::news::Told;
 use super::{format, place, read};
 use crate::store::record::{RecordCodec, RecordError, next_version};
 
@@ -64,6 +65,7 @@ impl Disk {
         expected: Option<Version>,
         record: &Record,
         wanted: impl Fn() -> bool,
+        told: &Told,
     ) -> Result<Swap, FileStoreError> {
         let turn = self.private_file(&self.turn)?;
         if turn.try_lock().is_err() {
@@ -79,7 +81,12 @@ impl Disk {
         let version = next_version(standing);
         let line = self.codec.write(&self.place, version, record);
         let whole = format::write(version, &line.map_err(|problem| self.record(problem))?);
-        self.replace(&whole).map_err(|error| self.io("replaced", error))?;
+        told.writing(version);
+        let replaced = self.replace(&whole);
+        if replaced.is_err() {
+            told.not_written();
+        }
+        replaced.map_err(|error| self.io("replaced", error))?;
         Ok(Swap::Written(version))
     }
 

@@ -115,6 +115,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Unreadable> {
     })
 }
 
+/// The version of a file that begins like this.
+#[cfg(target_os = "linux")]
+pub(super) fn version(begin: &[u8]) -> Option<Version> {
+    let end = begin.iter().position(|byte| *byte == b'\n')?;
+    let head: Head = serde_json::from_slice(&begin[..end]).ok()?;
+    (head.oneflight_file == FORMAT).then_some(Version(head.version))
+}
+
 fn checksum(version: u64, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&version.to_be_bytes());

@@ -4,11 +4,14 @@ mod disk;
 mod error;
 mod format;
 mod lane;
+mod news;
 mod place;
 mod read;
 #[cfg(test)]
 mod tests;
 mod turn;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::fmt;
 use std::path::Path;
@@ -21,10 +24,11 @@ pub use error::FileStoreError;
 pub use format::Damage;
 
 use super::record::RecordCodec;
-use super::{Guard, Store, StoreError};
+use super::{Changes, Guard, Store, StoreError};
 use crate::BoxFuture;
 use disk::Disk;
 use lane::{Lane, Stuck};
+use news::Told;
 use turn::Turns;
 
 /// A store in a file, shared by all processes of a machine that open the same path.
@@ -42,8 +46,12 @@ use turn::Turns;
 /// - **Network file systems** are refused where they are recognised (on Linux: NFS, SMB, Ceph, AFS, Coda, Lustre, GPFS), and
 ///   doubtful ones (FUSE, 9p) cause a warning.
 ///
-/// Clones, and stores opened on the same path, are the same record. Holders learn of each other when they read: there are
-/// no [changes](Store::changes), except that a holder which waits for the lock gets it as soon as it is free.
+/// - **Changes:** on Linux the folder is watched (inotify), so a holder in another process hears of a sign-in, a renewal and a
+///   sign-out at once, also when it is idle. All stores of a process share one thread and one watch per folder. Where the
+///   system cannot watch, which is logged as a warning, and on other systems, holders learn of each other when they read. A
+///   holder that waits for the lock gets it as soon as it is free, everywhere.
+///
+/// Clones, and stores opened on the same path, are the same record.
 ///
 /// # Examples
 /// ```
@@ -87,6 +95,7 @@ struct Shared {
     /// Apart, so that nobody reads behind a write that does not end.
     reads: Lane,
     writes: Lane,
+    told: Told,
 }
 
 impl FileStore {
@@ -187,13 +196,24 @@ impl Store for FileStore {
         Box::pin(async move {
             // A driver that ends drops its guard, not the write: until that has ended, the lock is kept.
             let kept = self.shared.turns.keep();
+            let shared = Arc::clone(&self.shared);
             let swapped = self.shared.writes.run(move |wanted| {
-                let swapped = disk.compare_and_swap(expected, &record, wanted);
+                let swapped = disk.compare_and_swap(expected, &record, wanted, &shared.told);
                 drop(kept);
                 swapped
             });
             self.settled(swapped.await)
         })
+    }
+
+    fn announce(&self, version: Version) -> BoxFuture<'_, ()> {
+        // Other processes have seen the file change.
+        self.shared.told.announce(version);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn changes(&self) -> Option<Changes> {
+        Some(news::changes(&self.shared, &self.disk))
     }
 }
 

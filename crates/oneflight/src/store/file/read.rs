@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 use oneflight_core::Stored;
+#[cfg(target_os = "linux")]
+use oneflight_core::Version;
 use zeroize::Zeroizing;
 
 use super::error::FileStoreError;
@@ -13,6 +15,10 @@ use crate::store::record::RecordCodec;
 
 /// No record is longer: its tokens came in an answer of 1 MiB at most.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// No first line is longer.
+#[cfg(target_os = "linux")]
+const HEAD_MOST_BYTES: usize = 256;
 
 /// Reads a file that nobody has opened as a store.
 pub(super) fn peek(given: &Path, codec: &RecordCodec) -> Result<Option<Stored>, FileStoreError> {
@@ -78,6 +84,16 @@ pub(super) fn stored(
             format,
         }),
     }
+}
+
+/// The version that the file says it has, without a look at the rest of it.
+#[cfg(target_os = "linux")]
+pub(super) fn version(path: &Path) -> Option<Version> {
+    // What follows the first line may be a token.
+    let mut begin = Zeroizing::new(Vec::with_capacity(HEAD_MOST_BYTES + 1));
+    let room = u64::try_from(HEAD_MOST_BYTES).unwrap_or(u64::MAX);
+    File::open(path).ok()?.take(room).read_to_end(&mut begin).ok()?;
+    format::version(&begin)
 }
 
 /// What binds a record to a file: its name.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::format::{parse, write};
 use super::*;
 
-fn live(refresh: &str) -> Record {
+pub(super) fn live(refresh: &str) -> Record {
     let mut tokens = TokenSet::new("s3cret-access", WallTime::from_unix_millis(5)).unwrap();
     tokens = tokens
         .refresh_token(refresh)
@@ -35,7 +35,7 @@ fn live(refresh: &str) -> Record {
     }
 }
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session");
     (folder, path)
