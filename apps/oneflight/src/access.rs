@@ -86,7 +86,7 @@ impl Demand {
         let left = validity(access.tokens(), now()).map(|(left, _)| left);
         if let Some(left) = left.filter(|left| self.is_asked_for && *left < self.min_valid) {
             eprintln!(
-                "warning: the token is valid for {} s, and no longer one can be had",
+                "warning: the token is valid for {} s, which is less than --min-valid asks for",
                 left.as_secs()
             );
         }

@@ -12,11 +12,11 @@ use crate::profile::ProfileArg;
 
 /// What `--help` adds to the exit codes.
 pub(crate) const CODES: &str = "\
-Exit codes: those of the command, once it runs; 128 and the number of a signal, as the shell has it. Before:
+Exit codes: those of the command, once it runs. Before that:
   2    the arguments make no sense
-  3    something outside is in the way and may be gone later: the network, a server, a file, the disk
+  3    something outside is in the way, perhaps not for long: network, server, file, disk
   4    sign in, or sign in again: there is no session, or it is dead
-  5    the configuration is wrong: the server refuses the client or what it asks for, or is not that issuer
+  5    the configuration is wrong: the server refuses this client, or is not that issuer
   126  the command cannot be run
   127  there is no such command
   130  interrupted; a renewal under way was let end, and saved, first";
