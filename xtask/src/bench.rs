@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the measurements, in their own workspace; with `--pages` those in a browser.
+//! `cargo xtask bench`: the measurements, in their own workspace; with `--pages` those in a browser, with `--command` that of
+//! the command's start.
 
 use crate::browser;
 use crate::failure::Failure;
@@ -12,6 +13,14 @@ const PEERS: &str = "tests/browser/bench/peers";
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--pages") {
         return pages(handed_on(rest));
+    }
+    if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--command") {
+        say("building the command in release mode (some minutes the first time)");
+        return shown(
+            cargo()
+                .args(["bench", "--package", "oneflight-cli", "--bench", "start", "--"])
+                .args(handed_on(rest)),
+        );
     }
     say("building the measurements in release mode, peers included (some minutes the first time)");
     shown(

@@ -37,7 +37,7 @@ Usage: cargo xtask WORD [OPTIONS]
   setup             only the set-up: Chromium, Firefox and the npm packages of the tests
   npm               the packages for npm, into target/npm/, and what each part weighs
   behaviours        only the check of docs/spec.md against the names of the tests
-  bench [--pages] [-- ARGS]
+  bench [--pages | --command] [-- ARGS]
                     the measurements of benches/; with --pages those in a browser: --only fetch,
                     release or size, --calls N, --rounds N
   browser [-- ARGS] the tests in real browsers alone: --rounds N, --browser chromium,
