@@ -159,3 +159,39 @@ fn c7_c8_a_logout_revokes_once_and_status_says_how_the_session_ended() {
     assert!(stderr(&again).contains("nobody was signed in"));
     assert_eq!(server.counters().revocation_posts, 1);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn c5_an_interrupted_proof_is_let_end_and_saved() {
+    use oneflight_testkit::Hold;
+    let (server, home) = (server(), Home::new());
+    let given = server.issue_session();
+    let held = server.hold(Hold::answers(Point::Refresh));
+    let args = [
+        "login",
+        "--with-refresh-token",
+        "--client-id",
+        "app",
+        "--issuer",
+        server.issuer(),
+    ];
+    let mut command = home.command(&args);
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::io::Write::write_all(
+        &mut child.stdin.take().expect("piped"),
+        given.refresh_token().as_bytes(),
+    )
+    .expect("written");
+    held.arrived(1).await;
+    let id = child.id().to_string();
+    let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    drop(held);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (status, code) = status(&home);
+    assert_eq!((&status["signed_in"], code), (&true.into(), Some(0)));
+}

@@ -220,6 +220,25 @@ async fn c3_a_session_that_cannot_be_renewed_comes_with_a_warning() {
     assert!(stdout(&home.run(&["status"])).contains("none: when the access token has expired"));
 }
 
+#[tokio::test]
+async fn c3_w4_an_answer_that_is_read_leniently_at_a_refresh_is_so_at_a_login() {
+    let (server, home) = (server(), Home::new());
+    let odd = Fault::with_member("expires_in", "900").member("team", "blue");
+    server.inject(Point::Token, odd);
+    let mut login = begin(&home, &server, &[]);
+    walk(&login.address(), Decision::Consent).await;
+    let (code, said) = login.end();
+    assert_eq!(code, Some(0), "{said}");
+    let output = home.run(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert!(
+        status["access_token"]["expires_in_seconds"].as_u64() > Some(800),
+        "{status}"
+    );
+    let held = std::fs::read_to_string(home.file("default.session")).expect("the session");
+    assert!(held.contains("team"), "unknown members are kept: {held}");
+}
+
 #[test]
 fn c3_x2_an_issuer_that_is_none_or_lies_is_named_before_anybody_signs_in() {
     let (server, home) = (server(), Home::new());

@@ -107,10 +107,7 @@ impl Answered {
         for (name, value) in server.parameters() {
             request = request.add_extra_param(name, value);
         }
-        let response = request
-            .request_async(wire)
-            .await
-            .map_err(|error| wire::failed("the token endpoint", error))?;
-        id_token::granted(server, wire, response, Some(&self.nonce)).await
+        let tokens = wire.tokens(request.request_async(wire).await)?;
+        id_token::granted(server, wire, tokens, Some(&self.nonce)).await
     }
 }

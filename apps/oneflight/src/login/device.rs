@@ -33,11 +33,10 @@ pub(super) async fn sign_in(server: &Server<'_>, how: &How, wire: &Wire) -> Resu
     }
     let patience = how.timeout.unwrap_or(LONGEST);
     let polling = request.request_async(wire, tokio::time::sleep, None);
-    let response = tokio::time::timeout(patience, polling)
+    let outcome = tokio::time::timeout(patience, polling)
         .await
-        .map_err(|_elapsed| LoginError::NobodyCame { waited: patience })?
-        .map_err(|error| wire::failed("the token endpoint", error))?;
-    id_token::granted(server, wire, response, None).await
+        .map_err(|_elapsed| LoginError::NobodyCame { waited: patience })?;
+    id_token::granted(server, wire, wire.tokens(outcome)?, None).await
 }
 
 async fn begin(

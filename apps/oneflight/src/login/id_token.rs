@@ -1,14 +1,14 @@
 //! What the token endpoint gave at a login, and whether it is meant for us (OpenID Connect Core §3.1.3.7).
 
-use oneflight::{IntoTokens as _, OpenIdTokens, TokenSet};
+use std::str::FromStr as _;
+
+use oneflight::TokenSet;
 use openidconnect::core::{
     CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
-    CoreTokenResponse,
 };
 use openidconnect::{
     ClaimsVerificationError, ClientId, ClientSecret, IssuerUrl, JsonWebKeySet, JsonWebKeySetUrl,
-    JwsSigningAlgorithm as _, Nonce, OAuth2TokenResponse as _, SignatureVerificationError,
-    TokenResponse as _,
+    JwsSigningAlgorithm as _, Nonce, SignatureVerificationError,
 };
 
 use super::LoginError;
@@ -16,7 +16,6 @@ use super::how::Server;
 use super::problem::printable;
 use super::wire::Wire;
 use crate::cli::secure_url;
-use crate::moment::now;
 
 /// Tokens of a login, checked.
 pub(crate) struct Granted {
@@ -41,20 +40,17 @@ impl From<LoginError> for Failed {
     }
 }
 
-/// Checks what came, and gives it as tokens of a session.
+/// Checks what came.
 ///
 /// # Errors
 /// [`Failed`], with the tokens if it is they that cannot be trusted.
 pub(super) async fn granted(
     server: &Server<'_>,
     wire: &Wire,
-    response: CoreTokenResponse,
+    tokens: TokenSet,
     nonce: Option<&Nonce>,
 ) -> Result<Granted, Failed> {
-    let tokens = OpenIdTokens(&response)
-        .into_tokens(now())
-        .map_err(|source| LoginError::BadTokens { source })?;
-    match who(server, wire, &response, nonce).await {
+    match who(server, wire, &tokens, nonce).await {
         Ok(who) => Ok(Granted { tokens, who }),
         Err(problem) => Err(Failed {
             problem,
@@ -66,18 +62,21 @@ pub(super) async fn granted(
 async fn who(
     server: &Server<'_>,
     wire: &Wire,
-    response: &CoreTokenResponse,
+    tokens: &TokenSet,
     nonce: Option<&Nonce>,
 ) -> Result<Option<String>, LoginError> {
-    let Some(token) = response.id_token() else {
-        let granted = response.scopes();
-        let openid = granted.is_none_or(|scopes| scopes.iter().any(|scope| scope.as_str() == "openid"));
+    let Some(token) = &tokens.id_token else {
+        let granted = tokens.scope.as_deref();
+        let openid = granted.is_none_or(|scope| scope.split(' ').any(|scope| scope == "openid"));
         return match openid && server.scopes().any(|scope| scope == "openid") {
             true => Err(LoginError::NoIdToken),
             false => Ok(None),
         };
     };
-    let verifier = verifier(server, wire, token).await?;
+    let token = CoreIdToken::from_str(token.expose()).map_err(|_| LoginError::NoKeys {
+        why: "it is none".to_owned(),
+    })?;
+    let verifier = verifier(server, wire, &token).await?;
     let claims = match nonce {
         Some(nonce) => token.claims(&verifier, nonce),
         // There is none in the device flow.

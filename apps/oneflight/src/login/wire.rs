@@ -1,11 +1,12 @@
 //! The requests of a login: `openidconnect` says what is asked, our own HTTP client asks it.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use oneflight::endpoint::{DEFAULT_BODY_LIMIT_BYTES, ExchangeError, HttpExchange};
+use oneflight::{IntoTokens as _, JsonTokens, TokenSet};
 use openidconnect::core::CoreClient;
 use openidconnect::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ErrorResponseType,
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::LoginError;
 use super::problem::Refusal;
+use crate::moment::now;
 use crate::profile::{Authentication, Settings};
 
 /// How long one request may take.
@@ -47,9 +49,10 @@ pub(super) fn client(settings: &Settings) -> Result<Client, LoginError> {
 }
 
 /// Our HTTP client, as `openidconnect` wants one.
-#[derive(Clone)]
 pub(super) struct Wire {
     http: Arc<dyn HttpExchange>,
+    /// The body of the last answer, if it was a 200.
+    last: Mutex<Option<Zeroizing<Vec<u8>>>>,
 }
 
 /// Why there was no answer that means anything.
@@ -65,7 +68,36 @@ pub(crate) enum WireError {
 
 impl Wire {
     pub(super) fn new(http: impl HttpExchange) -> Self {
-        Self { http: Arc::new(http) }
+        Self {
+            http: Arc::new(http),
+            last: Mutex::new(None),
+        }
+    }
+
+    /// What the token endpoint gave, read as the answers to refreshes are: other readers want `expires_in` to be a number, and
+    /// drop what they do not know.
+    ///
+    /// # Errors
+    /// [`LoginError`] if it gave no tokens.
+    pub(super) fn tokens<R, T>(
+        &self,
+        outcome: Result<R, RequestTokenError<WireError, StandardErrorResponse<T>>>,
+    ) -> Result<TokenSet, LoginError>
+    where
+        T: ErrorResponseType + std::fmt::Display + 'static,
+    {
+        let last = self.last.lock().ok().and_then(|mut last| last.take());
+        let text = last.as_deref().and_then(|last| std::str::from_utf8(last).ok());
+        match (outcome, text) {
+            (Ok(_) | Err(RequestTokenError::Parse(..)), Some(text)) => JsonTokens(text)
+                .into_tokens(now())
+                .map_err(|source| LoginError::BadTokens { source }),
+            (Err(error), _) => Err(failed("the token endpoint", error)),
+            (Ok(_), None) => Err(LoginError::Unusable {
+                asked: "the token endpoint",
+                why: "it is no text".to_owned(),
+            }),
+        }
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, WireError> {
@@ -79,7 +111,12 @@ impl Wire {
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
             return Err(WireError::Status(status.as_u16()));
         }
-        Ok(answer.map(|body| body.to_vec()))
+        let whole = status.as_u16() == 200;
+        let answer = answer.map(|body| body.to_vec());
+        if let Ok(mut last) = self.last.lock() {
+            *last = whole.then(|| Zeroizing::new(answer.body().clone()));
+        }
+        Ok(answer)
     }
 }
 
