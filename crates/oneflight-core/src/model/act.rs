@@ -277,7 +277,8 @@ impl World {
             Awaited::SignIn(family) => bit(family) != session,
             _ => false,
         };
-        let replaced = live && reads && holder.waiting.iter().any(replaces);
+        // Also one that was found dead: a verdict may be taken back, and a sign-out of the sign-in buries it for good.
+        let replaced = (live || verdict) && reads && holder.waiting.iter().any(replaces);
         if (live || verdict) && aims {
             holder.over |= session;
             holder.signed_out |= session;
