@@ -103,6 +103,51 @@ fn x2_the_page_about_the_demo_has_the_same_tables() {
 }
 
 #[test]
+fn x2_every_command_and_exit_code_is_documented_where_people_look() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |page: &str| std::fs::read_to_string(root.join(page)).expect("the page");
+    let (page, readme) = (read("docs/command.md"), read("README.md"));
+    let help = stdout(&run(&["--help"]));
+    let below = |heading: &'static str| {
+        let lines = help
+            .lines()
+            .skip_while(move |line| !line.starts_with(heading))
+            .skip(1);
+        lines
+            .take_while(|line| line.starts_with("  "))
+            .filter(|line| !line.starts_with("   "))
+    };
+    let first = |line: &str| line.split_whitespace().next().expect("a word").to_owned();
+    let commands: Vec<_> = below("Commands:")
+        .map(first)
+        .filter(|name| name != "help")
+        .collect();
+    assert!(commands.len() >= 10, "{commands:?}");
+    for command in commands {
+        let row = format!("`{command}`");
+        assert!(
+            page.lines()
+                .any(|line| line.starts_with('|') && line.contains(&row)),
+            "{command}"
+        );
+    }
+    let codes: Vec<_> = below("Exit codes:")
+        .map(first)
+        .filter(|word| word.parse::<u8>().is_ok())
+        .collect();
+    assert!(codes.len() >= 7, "{codes:?}");
+    for code in codes {
+        for (name, page) in [("README.md", &readme), ("docs/command.md", &page)] {
+            let row = |line: &str| {
+                line.strip_prefix("| ")
+                    .is_some_and(|rest| rest.starts_with(&code))
+            };
+            assert!(page.lines().any(row), "exit code {code} is missing in {name}");
+        }
+    }
+}
+
+#[test]
 fn x2_a_port_in_use_is_named_with_the_next_step() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();

@@ -82,7 +82,7 @@ async fn c3_c8_a_user_signs_in_by_the_browser_and_out_again() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn c3_the_browser_that_the_user_names_is_opened() {
+async fn c3_the_browser_that_the_user_names_is_opened_and_told_no_secret() {
     use std::os::unix::fs::PermissionsExt as _;
     let (Some(provider), home) = (Provider::start(), Home::new()) else {
         return;
@@ -90,7 +90,7 @@ async fn c3_the_browser_that_the_user_names_is_opened() {
     let folder = tempfile::tempdir().expect("a folder");
     let (browser, opened) = (folder.path().join("browser"), folder.path().join("opened"));
     let script = format!(
-        "#!/bin/sh\nprintf %s \"$2\" > {0}.new && mv {0}.new {0}\n",
+        "#!/bin/sh\nprintf %s \"$2$ONEFLIGHT_CLIENT_SECRET\" > {0}.new && mv {0}.new {0}\n",
         opened.display()
     );
     fs::write(&browser, script).expect("written");
@@ -100,9 +100,10 @@ async fn c3_the_browser_that_the_user_names_is_opened() {
         "--issuer",
         &provider.issuer,
         "--client-id",
-        "oneflight-test",
+        "oneflight-secret",
     ];
     let mut command = home.command(&args);
+    command.env("ONEFLIGHT_CLIENT_SECRET", SECRET);
     command.env(
         "BROWSER",
         format!("/no/such/browser:{} --new-window %s", browser.display()),

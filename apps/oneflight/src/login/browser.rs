@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use super::wish::SECRET_VARIABLE;
+
 /// Asks the system to open a page: `$BROWSER`, else what the system opens links with. That it was asked is all that is
 /// known; the browser goes on by itself.
 pub(super) fn open(url: &str) -> bool {
@@ -53,7 +55,9 @@ fn start(words: &[String]) -> bool {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(Stdio::null())
+        // What was told to us is not for it.
+        .env_remove(SECRET_VARIABLE);
     // Ctrl-C is meant for us.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

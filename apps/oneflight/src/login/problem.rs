@@ -17,7 +17,7 @@ use crate::profile::ProfileName;
 /// Why nobody was signed in. None of these holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
-    #[error("there is no profile {name} yet, and nothing says where to sign in")]
+    #[error("nothing says where profile {name} is to sign in, and as which client")]
     NoIssuer { name: ProfileName },
     #[error(
         "profile {name} holds a session of client {client_id} at {issuer}, which is not where this login goes"

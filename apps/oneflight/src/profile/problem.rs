@@ -116,7 +116,9 @@ impl ProfileError {
             Self::Settings { name, .. } => {
                 format!("log in anew with `oneflight login --profile {name}` and the right settings")
             }
-            Self::Key { .. } => "provide the key; nothing was read and nothing changed".to_owned(),
+            Self::Key { name, .. } => format!(
+                "provide the key; if it is lost, `oneflight profiles remove {name} --force`, and log in anew"
+            ),
             Self::Store(_) => "nothing was sent and nothing overwritten; do what the error says".to_owned(),
             Self::NotKept { name } => format!(
                 "see what keeps its files from being written (a full disk?), and sign in again with `oneflight login --profile {name}`"
