@@ -258,6 +258,7 @@ impl World {
             aims = now;
             holder.signed_out_unseen = [next, false];
         }
+        let first = reads && !holder.sign_in_read;
         holder.sign_in_read |= reads;
         let Some(record) = stored.map(|stored| &stored.record) else {
             return;
@@ -277,8 +278,11 @@ impl World {
             Awaited::SignIn(family) => bit(family) != session,
             _ => false,
         };
-        // Also one that was found dead: a verdict may be taken back, and a sign-out of the sign-in buries it for good.
-        let replaced = (live || verdict) && reads && holder.waiting.iter().any(replaces);
+        let signs_in = holder.waiting.iter().any(replaces);
+        // A session that was found dead has its place taken, too, also by a sign-in that nobody waits for any more: a verdict
+        // may be taken back, and a sign-out of the sign-in buries it for good.
+        let over_dead = verdict && ((reads && signs_in) || (first && holder.machine.has_unsaved()));
+        let replaced = (live && reads && signs_in) || over_dead;
         if (live || verdict) && aims {
             holder.over |= session;
             holder.signed_out |= session;

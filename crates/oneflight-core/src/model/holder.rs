@@ -109,7 +109,7 @@ impl Holder {
             over: 0,
             signed_out: 0,
             reads_too_early: false,
-            sign_in_read: false,
+            sign_in_read: true,
             signed_out_unseen: [false; 2],
             closed: false,
             signed_out_unseen_in: 0,
