@@ -66,6 +66,32 @@ async fn c3_a_server_without_openid_signs_in_too() {
 }
 
 #[tokio::test]
+async fn c3_other_parameters_are_sent_and_kept_but_none_that_a_login_makes_itself() {
+    let (server, home) = (server(), Home::new());
+    let mut login = begin(&home, &server, &["--parameter", "access_type=offline"]);
+    let address = login.address();
+    assert_eq!(parameter(&address, "access_type").as_deref(), Some("offline"));
+    assert_eq!(walk(&address, Decision::Consent).await.0, 200);
+    assert_eq!(login.end().0, Some(0));
+    let mut login = SigningIn::start(home.command(&["login", "--no-browser"]));
+    assert_eq!(
+        parameter(&login.address(), "access_type").as_deref(),
+        Some("offline")
+    );
+    drop(login);
+    for own in [
+        "state=x",
+        "redirect_uri=https://evil.example",
+        "scope=all",
+        "nothing",
+        "=x",
+    ] {
+        let output = home.run(&["login", "--parameter", own]);
+        assert_eq!(output.status.code(), Some(2), "{own}: {}", stderr(&output));
+    }
+}
+
+#[tokio::test]
 async fn c3_what_does_not_belong_to_the_login_is_turned_away_and_waited_past() {
     let (server, home) = (server(), Home::new());
     let mut login = begin(&home, &server, &[]);

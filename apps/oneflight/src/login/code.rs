@@ -60,6 +60,9 @@ pub(super) async fn ask(server: &Server<'_>, how: &How) -> Result<Answered, Logi
     for (name, value) in server.parameters() {
         request = request.add_extra_param(name, value);
     }
+    for (name, value) in how.parameters(server) {
+        request = request.add_extra_param(name, value);
+    }
     if let Some(prompt) = how.prompt(server) {
         request = request.add_extra_param("prompt", prompt);
     }

@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Dropping it is as if the user had never begun; tokens that are on their way are lost then.
 pub(super) async fn sign_in(server: &Server<'_>, how: &How, wire: &Wire) -> Result<Granted, Failed> {
     let client = wire::client(server.settings)?;
-    let details = begin(&client, server, wire).await?;
+    let details = begin(&client, server, how, wire).await?;
     show(&details);
     let mut request = client.exchange_device_access_token(&details);
     for (name, value) in server.parameters() {
@@ -42,6 +42,7 @@ pub(super) async fn sign_in(server: &Server<'_>, how: &How, wire: &Wire) -> Resu
 async fn begin(
     client: &Client,
     server: &Server<'_>,
+    how: &How,
     wire: &Wire,
 ) -> Result<CoreDeviceAuthorizationResponse, LoginError> {
     let endpoint = server.metadata.device_authorization_endpoint.as_deref();
@@ -56,6 +57,9 @@ async fn begin(
         .exchange_device_code()
         .add_scopes(server.scopes().map(|scope| Scope::new(scope.to_owned())));
     for (name, value) in server.parameters() {
+        request = request.add_extra_param(name, value);
+    }
+    for (name, value) in how.parameters(server) {
         request = request.add_extra_param(name, value);
     }
     request

@@ -23,6 +23,9 @@ pub(crate) struct How {
     /// What the server asks the user: login, consent, select_account [default: consent, if offline_access is asked for]
     #[arg(long, value_name = "WORDS", conflicts_with = "device")]
     prompt: Option<String>,
+    /// What else the server is asked when somebody signs in, such as access_type=offline [default: the profile's]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameter: Vec<(String, String)>,
     /// How long to wait for the user [default: 5m; with --device as long as the code lasts]
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(super) timeout: Option<Duration>,
@@ -36,8 +39,33 @@ impl How {
             no_browser: false,
             port: None,
             prompt: None,
+            parameter: Vec::new(),
             timeout: None,
         }
+    }
+
+    /// Takes over what was said of parameters.
+    pub(super) fn settle(&self, settings: &mut Settings) {
+        if !self.parameter.is_empty() {
+            settings.parameters = self.parameter.iter().cloned().collect();
+        }
+    }
+
+    /// What else goes into the request that begins a sign-in.
+    pub(super) fn parameters<'a>(
+        &'a self,
+        server: &'a Server<'_>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let said = self
+            .parameter
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let kept = server
+            .settings
+            .parameters
+            .iter()
+            .filter(|_| self.parameter.is_empty());
+        said.chain(kept.map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
     /// The `prompt` of the request. Without consent `offline_access` is ignored (OpenID Connect Core §11).
@@ -48,6 +76,37 @@ impl How {
             None => (asked("openid") && asked("offline_access")).then_some("consent"),
         }
     }
+}
+
+/// What a login says itself, and others must not say differently.
+const OWN_PARAMETERS: [&str; 14] = [
+    "audience",
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "state",
+];
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("write NAME=VALUE".to_owned());
+    }
+    if name == "scope" || OWN_PARAMETERS.contains(&name) {
+        return Err(format!(
+            "{name} has an option of its own, or is made for each sign-in"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// What is asked for, and whom.

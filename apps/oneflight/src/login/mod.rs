@@ -138,6 +138,7 @@ impl Login {
         if settings.scope.is_none() && !args.with_refresh_token {
             settings.scope = wish::default_scope(&server);
         }
+        args.how.settle(&mut settings);
         let profile = Profile::make(&name, settings)?;
         // What cannot be written is better known before somebody signs in.
         let store = profile.store_for_login(old.as_ref())?;

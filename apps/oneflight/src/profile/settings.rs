@@ -1,5 +1,6 @@
 //! What a profile is: where it gets tokens from, and how. `NAME.json`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,9 @@ pub(crate) struct Settings {
     pub(crate) audience: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resource: Vec<String>,
+    /// What else goes into authorization requests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parameters: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) encryption: Encryption,
     #[serde(default)]
@@ -122,6 +126,7 @@ impl Settings {
             scope: None,
             audience: None,
             resource: Vec::new(),
+            parameters: BTreeMap::new(),
             encryption: Encryption::None,
             server: Server::default(),
             hosts: Vec::new(),
@@ -194,6 +199,7 @@ impl Settings {
         self.scope = before.scope.clone();
         self.audience = before.audience.clone();
         self.resource = before.resource.clone();
+        self.parameters = before.parameters.clone();
         self.server = before.server.clone();
         self.hosts = before.hosts.clone();
     }
