@@ -3,13 +3,13 @@
 //! None of them has `Display` or `PartialEq`; `Debug` says only that there is a secret; each is wiped when dropped.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::string::String;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
 /// What stands before an access token in the `Authorization` header (RFC 6750 §2.1).
-const BEARER: &[u8] = b"Bearer ";
+const BEARER: &str = "Bearer ";
 
 /// Why a string cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ fn check(token: &str) -> Result<(), TokenError> {
 /// An access token (RFC 6749 §1.4), kept as the header value it will be sent as.
 ///
 /// Keeping the `Bearer ` prefix in front lets drivers hand the same bytes to every request without a copy.
-pub struct AccessToken(Zeroizing<Box<[u8]>>);
+pub struct AccessToken(Zeroizing<Box<str>>);
 
 impl AccessToken {
     /// Takes a token as the authorization server gave it.
@@ -69,23 +69,28 @@ impl AccessToken {
     /// ```
     pub fn new(token: &str) -> Result<Self, TokenError> {
         check(token)?;
-        // Exactly sized: a growing vector would leave unwiped copies behind.
-        let mut header = Vec::with_capacity(BEARER.len() + token.len());
-        header.extend_from_slice(BEARER);
-        header.extend_from_slice(token.as_bytes());
-        Ok(Self(Zeroizing::new(header.into_boxed_slice())))
+        // Exactly sized: a growing text would leave unwiped copies behind.
+        let mut header = String::with_capacity(BEARER.len() + token.len());
+        header.push_str(BEARER);
+        header.push_str(token);
+        Ok(Self(Zeroizing::new(header.into_boxed_str())))
     }
 
     /// The token itself. Whoever calls this answers for where it goes.
     #[must_use]
     pub fn expose(&self) -> &str {
-        // `new` let only ASCII in.
-        core::str::from_utf8(&self.0[BEARER.len()..]).unwrap_or_default()
+        self.0.get(BEARER.len()..).unwrap_or_default()
     }
 
     /// The value of the `Authorization` header: `Bearer` and the token (RFC 6750 §2.1).
     #[must_use]
     pub fn authorization(&self) -> &[u8] {
+        self.header().as_bytes()
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn header(&self) -> &str {
         &self.0
     }
 

@@ -31,6 +31,7 @@ macro_rules! reading {
 
             /// This much later; the end of time at most.
             #[must_use]
+            #[inline(never)]
             pub fn after(self, length: Duration) -> Self {
                 Self(self.0.saturating_add(millis(length)))
             }
@@ -43,6 +44,7 @@ macro_rules! reading {
 
             /// How long from `earlier` to this reading; nothing if `earlier` is later.
             #[must_use]
+            #[inline(never)]
             pub fn since(self, earlier: Self) -> Duration {
                 Duration::from_millis(self.0.saturating_sub(earlier.0))
             }
@@ -53,8 +55,13 @@ macro_rules! reading {
 reading!(WallTime, from_unix_millis, as_unix_millis);
 reading!(MonoTime, from_millis, as_millis);
 
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+/// The length in milliseconds; about as many as can be counted at most. `Duration::as_millis` counts in 128 bits, which
+/// weighs in pages, and so would a copy of this for each that calls it.
+#[must_use]
+#[inline(never)]
+pub fn millis(length: Duration) -> u64 {
+    const LONGEST_SECS: u64 = u64::MAX / 1_000 - 1;
+    length.as_secs().min(LONGEST_SECS) * 1_000 + u64::from(length.subsec_millis())
 }
 
 /// Both readings, taken together.

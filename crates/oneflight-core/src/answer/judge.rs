@@ -315,21 +315,21 @@ fn lifetime(value: &Value<'_>) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_LIFETIME))
 }
 
-/// The whole part of a decimal number; 0 if it is negative.
+/// The whole part of a decimal number; 0 if it is negative. One too large to count is as large as any.
 fn decimal(text: &str) -> Option<u64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) {
+    /// Ten times this, and a digit, can be counted.
+    const LARGE: u64 = u64::MAX / 20;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut parts = digits.as_bytes().split(|byte| *byte == b'.');
+    let (whole, fraction) = (parts.next()?, parts.next().unwrap_or(b"0"));
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    if !is_number(whole) || !is_number(fraction) || parts.next().is_some() {
         return None;
     }
-    let whole = whole.bytes().fold(0, |value: u64, digit| {
-        value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+    let whole = whole.iter().fold(0, |value: u64, digit| {
+        value.min(LARGE) * 10 + u64::from(digit - b'0')
     });
-    Some(if negative { 0 } else { whole })
+    Some(if digits.len() < text.len() { 0 } else { whole })
 }
 
 fn transient(cause: NotProcessedCause, retry_after: Option<RetryAfter>) -> Verdict {

@@ -26,8 +26,8 @@ pub(super) fn header(value: &[u8], into: &mut Challenges) {
         if reader.eat(b'=') {
             reader.skip_blanks();
             let value = match reader.quoted_string() {
-                Some(value) => text(value),
-                None => text(reader.token().to_vec()),
+                Some(value) => text(&value),
+                None => text(reader.token()),
             };
             if let Some(challenge) = &mut current {
                 into.truncated |= !add(challenge, word, value);
@@ -39,8 +39,8 @@ pub(super) fn header(value: &[u8], into: &mut Challenges) {
             return;
         }
         current = Some(Challenge {
-            scheme: text(word.to_vec()),
-            token68: reader.token68().map(|token| text(token.to_vec())),
+            scheme: text(word),
+            token68: reader.token68().map(text),
             parameters: Vec::new(),
         });
     }
@@ -52,7 +52,7 @@ fn add(challenge: &mut Challenge, name: &[u8], value: String) -> bool {
     if challenge.parameters.len() == MAX_PARAMETERS {
         return false;
     }
-    challenge.parameters.push((text(name.to_vec()), value));
+    challenge.parameters.push((text(name), value));
     true
 }
 
@@ -69,8 +69,14 @@ fn finish(challenge: Option<Challenge>, into: &mut Challenges) -> bool {
     room
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// What is no UTF-8 is read as Latin-1, as headers once were.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| char::from(*byte)));
+    }
+    text
 }
 
 struct Reader<'a> {
@@ -154,9 +160,13 @@ fn is_blank(byte: u8) -> bool {
 }
 
 fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    // Not `contains`, which brings a search for long texts.
+    matches!(
+        byte,
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+    )
 }
 
 fn is_token68(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }

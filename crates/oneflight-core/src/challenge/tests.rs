@@ -100,7 +100,7 @@ fn r1_what_the_grammar_forbids_is_read_as_best_it_can_be() {
             b"OAuth \"Platform\" \"invalid_token\" \"Expired, sorry\"",
             &["OAuth"],
         ),
-        (b"Bearer realm=\"caf\xe9\"", &["Bearer realm=caf\u{fffd}"]),
+        (b"Bearer realm=\"caf\xe9\"", &["Bearer realm=café"]),
         (b"Bearer realm=\"caf\xc3\xa9\"", &["Bearer realm=café"]),
         (b"\xff\x00Bearer\x01", &["Bearer"]),
         (b"Bearer realm=(x), error=y", &["Bearer realm=", "x error=y"]),

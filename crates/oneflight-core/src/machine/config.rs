@@ -74,10 +74,12 @@ impl Policy {
     /// `floor` and every pause count for no less than this: 100 ms. Zero would renew, or fail, without end.
     pub const MIN_PAUSE: Duration = Duration::from_millis(100);
 
+    #[inline(never)]
     pub(super) fn floor(&self) -> Duration {
         self.floor.clamp(Self::MIN_PAUSE, Self::MAX_LENGTH)
     }
 
+    #[inline(never)]
     pub(super) fn hold(&self) -> Duration {
         self.hold.clamp(Self::MIN_PAUSE, Self::MAX_LENGTH)
     }

@@ -57,25 +57,27 @@ impl Ledger {
     /// Sign-outs whose callers have been told are one from then on, and name a bounded number of sessions: the oldest, for
     /// what was signed in while the store was ill does not stand in it.
     fn merge_told(&mut self) {
-        let is_told = |ending: &mut Ending| ending.attempt.is_none() && ending.reason == EndReason::SignOut;
-        let mut told = self
-            .endings
-            .extract_if(.., is_told)
-            .collect::<Vec<_>>()
-            .into_iter();
-        let Some(mut first) = told.next() else { return };
-        for ending in told {
-            first.failed |= ending.failed;
-            first.targets.extend(ending.targets);
+        let Some(mut merged) = self.take_told() else {
+            return;
+        };
+        let mut targets = core::mem::take(&mut merged.targets);
+        while let Some(mut told) = self.take_told() {
+            merged.failed |= told.failed;
+            targets.append(&mut told.targets);
         }
-        let mut known = Vec::new();
-        first.targets.retain(|target| {
-            let new = !known.contains(&target.session);
-            known.push(target.session);
-            new
-        });
-        first.targets.truncate(MAX_ENDED);
-        self.endings.push(first);
+        for target in targets {
+            let known = merged.targets.iter().any(|known| known.session == target.session);
+            if !known && merged.targets.len() < MAX_ENDED {
+                merged.targets.push(target);
+            }
+        }
+        self.endings.push(merged);
+    }
+
+    fn take_told(&mut self) -> Option<Ending> {
+        let is_told = |ending: &Ending| ending.attempt.is_none() && ending.reason == EndReason::SignOut;
+        let place = self.endings.iter().position(is_told)?;
+        Some(self.endings.remove(place))
     }
 
     /// Whether this session is on its way to be buried, its newest token to be revoked.

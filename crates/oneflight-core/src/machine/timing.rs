@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::config::{Policy, Renew};
+use crate::time::millis;
 use crate::{SessionId, TokenSet, WallTime};
 
 /// Until when a token set serves, and from when on it should be renewed.
@@ -30,7 +31,7 @@ impl Timing {
         let renew_at = (policy.renew != Renew::Off).then(|| {
             let factor = part(policy.renew_factor) * (1.0 - part(policy.renew_jitter) * spread);
             start
-                .after(lifetime.mul_f32(part(factor)))
+                .after(Duration::from_millis(share(millis(lifetime), factor)))
                 .min(usable_until.before(policy.leeway))
                 .max(start.after(floor))
         });
@@ -58,26 +59,32 @@ fn part(value: f32) -> f32 {
     }
 }
 
-/// How long to pause after a failure: doubled with each step, jittered, capped; what the server asks for
-/// (`Retry-After`) goes before, within the cap.
+/// So much of a number of milliseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a length beyond 53 bits of milliseconds needs no precision, and neither factor is negative"
+)]
+fn share(millis: u64, factor: f32) -> u64 {
+    (millis as f64 * f64::from(part(factor))) as u64
+}
+
+/// How long to pause after a failure, in whole milliseconds: doubled with each step, jittered, capped; what the server asks
+/// for (`Retry-After`) goes before, within the cap.
 pub(super) fn pause(policy: &Policy, step: u32, retry_after: Option<Duration>, spread: f32) -> Duration {
     /// Doubling further would only overflow; the cap has long been reached.
     const MAX_DOUBLINGS: u32 = 20;
-    let base = policy.back_off_base.min(Policy::MAX_LENGTH);
-    let length = match retry_after {
-        Some(asked) => asked
-            .max(base)
-            .saturating_add(asked.min(policy.back_off_cap).mul_f32(0.1 * part(spread))),
-        None => base
-            .saturating_mul(1 << step.min(MAX_DOUBLINGS))
-            .min(policy.back_off_cap)
-            .mul_f32(0.5 + 0.5 * part(spread)),
+    let bounded = |length: Duration| millis(length.min(Policy::MAX_LENGTH));
+    let (base, cap) = (bounded(policy.back_off_base), bounded(policy.back_off_cap));
+    let length = match retry_after.map(bounded) {
+        Some(asked) => asked.max(base) + share(asked.min(cap), 0.1 * part(spread)),
+        None => {
+            let doubled = base << step.min(MAX_DOUBLINGS);
+            share(doubled.min(cap), 0.5 + 0.5 * part(spread))
+        }
     };
-    let length = length
-        .min(policy.back_off_cap)
-        .clamp(Policy::MIN_PAUSE, Policy::MAX_LENGTH);
-    // Clocks count milliseconds: a part of one would still be left when the time to retry has come.
-    Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+    Duration::from_millis(length.min(cap)).max(Policy::MIN_PAUSE)
 }
 
 /// A small generator (SplitMix64) for jitter. Nothing secret is made with it.
