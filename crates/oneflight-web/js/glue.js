@@ -76,9 +76,15 @@ async function textOf(response) {
     return { text: "", kind: TORN };
   }
 }
+function waitOf(header) {
+  if (!header) return void 0;
+  if (/^\d+$/.test(header)) return Number(header) * 1e3;
+  const at = Date.parse(header.endsWith("GMT") ? header : `${header} GMT`);
+  return /^[A-Z].*:\d\d/i.test(header) && !Number.isNaN(at) ? Math.max(at - Date.now(), 0) : void 0;
+}
 async function replyOf(response, names) {
   const status = response.type === "opaqueredirect" ? 302 : response.status;
-  const retryAfter = response.headers.get("retry-after") ?? void 0;
+  const retryAfter = waitOf(response.headers.get("retry-after"));
   const { text, kind } = await textOf(response);
   const reply = (body, members = []) => ({ status, retryAfter, body, members });
   if (kind !== void 0) return reply(kind);
@@ -273,6 +279,11 @@ function check(options) {
   };
 }
 
+// src/storage/store.ts
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 // src/told.ts
 var USABLE = 0;
 var FRESH = 1;
@@ -290,6 +301,18 @@ var LOCKED = 12;
 var LOST = 13;
 var REVOKED = 14;
 var DEAD_STATUS = 15;
+var NEWER = 16;
+var SIGN_IN = 17;
+var LOADED = 18;
+var SAVED = 19;
+var REPLIED = 20;
+var RETRY_AFTER = 21;
+var BODY = 22;
+var TEXT = 23;
+var NUMBER = 24;
+var FLAG = 25;
+var OBJECT = 26;
+var ARRAY = 27;
 
 // embedded/engine.ts
 var module;
@@ -304,8 +327,7 @@ async function load() {
 }
 function makeEngine(glue, options) {
   const { endpoint, renew, renewAt, requestDeadline, spare } = options;
-  const seed = crypto.getRandomValues(new Uint8Array(32));
-  const engine = embedded().engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  const engine = embedded().engine(glue, newId() + newId(), endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
   for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }
@@ -568,17 +590,15 @@ var DONE = 0;
 var NOT_OFFERED = 1;
 var FAILED = 2;
 var Glue = class {
-  constructor(options, store, listener, call, say) {
+  constructor(options, store, listener, say) {
     this.options = options;
     this.store = store;
     this.listener = listener;
-    this.call = call;
     this.say = say;
   }
   options;
   store;
   listener;
-  call;
   say;
   #hold;
   #timer;
@@ -597,10 +617,10 @@ var Glue = class {
   }
   load(slot) {
     void this.#bounded(() => this.store.load()).then(
-      (stored) => this.call((engine, wall, mono) => engine.loaded(wall, mono, slot, false, stored?.version, stored?.record)),
+      (stored) => this.say(LOADED, slot, 0, stored?.version, stored?.record),
       (error) => {
         this.#cause = error;
-        this.call((engine, wall, mono) => engine.loaded(wall, mono, slot, true));
+        this.say(LOADED, slot, 1);
       }
     ).then(() => this.listener.looked());
   }
@@ -608,11 +628,11 @@ var Glue = class {
     void this.#bounded(() => this.store.swap(expected ?? null, record2)).then(
       (tag) => {
         if (tag !== null) this.options.worker?.kept();
-        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? void 0));
+        this.say(SAVED, slot, 0, tag ?? void 0);
       },
       (error) => {
         this.#cause = error;
-        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, true));
+        this.say(SAVED, slot, 1);
       }
     );
   }
@@ -625,10 +645,10 @@ var Glue = class {
     const departure = watchDeparture();
     try {
       const reply = await within(requestDeadline, (signal) => endpoint.refresh(worker?.fetch ?? fetch, { refreshToken, signal }));
-      this.call((engine, wall, mono) => {
-        reply.members.forEach((member, index) => engine.member(index, ...partsOf(member)));
-        engine.replied(wall, mono, slot, reply.status, reply.body, reply.retryAfter);
-      });
+      reply.members.forEach((member, index) => this.#member(index, member));
+      this.say(BODY, reply.body);
+      if (reply.retryAfter !== void 0) this.say(RETRY_AFTER, 0, reply.retryAfter);
+      this.say(REPLIED, slot, reply.status);
     } catch (error) {
       this.#cause = error;
       const loss = error instanceof TimedOut ? NOT_IN_TIME : offline ? NOT_CONNECTED : UNKNOWN;
@@ -636,6 +656,18 @@ var Glue = class {
       this.say(LOST, slot, loss);
     } finally {
       departure.over();
+    }
+  }
+  /** A JSON value as the engine takes it. */
+  #member(index, value) {
+    if (typeof value === "string") this.say(TEXT, index, 0, value);
+    else if (typeof value === "number") this.say(NUMBER, index, value);
+    else if (typeof value === "boolean") this.say(FLAG, index, Number(value));
+    else if (Array.isArray(value)) this.say(ARRAY, index);
+    else if (value && typeof value === "object") {
+      const members = value;
+      const code = ERROR_OBJECT_MEMBERS.map((name) => members[name]).find((member) => typeof member === "string");
+      this.say(OBJECT, index, 0, code);
     }
   }
   revoke(slot, refreshToken) {
@@ -711,25 +743,6 @@ async function within(millis2, work) {
     Promise.resolve().then(() => work(abort.signal)).then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
-function partsOf(value) {
-  switch (typeof value) {
-    case "string":
-      return [1, value, 0];
-    case "number":
-      return [2, void 0, value];
-    case "boolean":
-      return [3, void 0, value ? 1 : 0];
-    case "object": {
-      if (value === null) return [0, void 0, 0];
-      if (Array.isArray(value)) return [5, void 0, 0];
-      const members = value;
-      const code = ERROR_OBJECT_MEMBERS.map((name) => members[name]).find((member) => typeof member === "string");
-      return [4, code, 0];
-    }
-    default:
-      return [0, void 0, 0];
-  }
-}
 
 // src/storage/database.ts
 var NAME = "oneflight";
@@ -801,14 +814,6 @@ function isBlocked() {
   } catch {
     return true;
   }
-}
-
-// src/storage/store.ts
-function newTag() {
-  return hex(crypto.getRandomValues(new Uint8Array(12)));
-}
-function hex(bytes) {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // src/lock.ts
@@ -937,7 +942,7 @@ var LOOK = 200;
 function leaseLock(key, deadlines) {
   const length = deadlines.work * 1.5;
   return (left2) => {
-    const owner = newTag();
+    const owner = newId();
     let over = false;
     let renewal;
     const take = (mine) => transact(LEASES, "readwrite", (leases, leave) => {
@@ -999,7 +1004,7 @@ function memoryStore(sharing = "alone") {
     load: async () => stored,
     swap: async (expected, record2) => {
       if ((stored?.version ?? null) !== expected) return null;
-      stored = { version: newTag(), record: record2 };
+      stored = { version: newId(), record: record2 };
       return stored.version;
     },
     announce: () => void 0,
@@ -1068,7 +1073,7 @@ async function localStore(key, deadlines) {
         const request = records.get(key);
         request.onsuccess = () => {
           if ((request.result?.version ?? null) !== expected) return;
-          const version = newTag();
+          const version = newId();
           records.put({ version, record: record2 }, key);
           leave(version);
         };
@@ -1089,7 +1094,7 @@ async function isCopy() {
   const known = sessionStorage.getItem(TAB);
   const copied = known !== null && !await claim(known);
   if (known === null || copied) {
-    const id = hex(crypto.getRandomValues(new Uint8Array(16)));
+    const id = newId();
     if (copied) {
       const names = Object.keys(sessionStorage).filter((name) => name.startsWith(RECORD));
       for (const name of names) sessionStorage.removeItem(name);
@@ -1165,7 +1170,7 @@ async function sessionStore(key) {
     load: async () => read(),
     swap: async (expected, record2) => {
       if ((read()?.version ?? null) !== expected) return null;
-      const version = newTag();
+      const version = newId();
       sessionStorage.setItem(name, `${version} ${record2}`);
       return version;
     }
@@ -1253,14 +1258,11 @@ var PageSession = class {
       return this.usable(signal);
     }
   }
-  newer(refused, signal) {
-    const { generation, session } = refused;
-    return this.#token((engine, wall, mono, waiter) => {
-      if (!engine.newer(wall, mono, waiter, generation, session)) throw failure("invalid-option", "newerThan: this is no stamp");
-    }, signal);
+  newer({ generation, session }, signal) {
+    return this.#token(NEWER, signal, generation, session);
   }
-  renewForTheNext(refused) {
-    this.#call((engine, wall, mono) => engine.newer(wall, mono, NOBODY, refused.generation, refused.session));
+  renewForTheNext({ generation, session }) {
+    this.#say(NEWER, NOBODY, generation, session);
   }
   async token(options = {}) {
     return (await this.usable(options.signal)).header.slice("Bearer ".length);
@@ -1288,13 +1290,8 @@ var PageSession = class {
   async signIn(tokens) {
     if (!tokens || typeof tokens.accessToken !== "string") throw failure("bad-token", "signIn: accessToken is missing");
     const { accessToken, refreshToken, expiresIn, scope, idToken } = tokens;
-    const id = () => hex(crypto.getRandomValues(new Uint8Array(16)));
     const lifetime = typeof expiresIn === "number" && !Number.isNaN(expiresIn) ? Math.max(expiresIn, 0) : -1;
-    const done = await this.#ask((engine, wall, mono, waiter) => {
-      if (!engine.sign_in(wall, mono, waiter, id(), accessToken, refreshToken, lifetime, scope, idToken)) {
-        throw failure("bad-token", "signIn: a token is empty, or holds characters that no header may carry");
-      }
-    });
+    const done = await this.#ask(SIGN_IN, void 0, lifetime, newId(), accessToken, refreshToken, scope, idToken);
     return { saved: done.code === SIGNED_IN && done.detail === 1 };
   }
   async signOut() {
@@ -1398,16 +1395,17 @@ var PageSession = class {
   #tell(type, detail) {
     this.#told.push(() => void this.#events.dispatchEvent(new CustomEvent(type, { detail })));
   }
-  /** Calls the engine, and then tells the application what came of it: its code may call us again. */
-  #call(what) {
-    if (!this.#engine) return;
+  /** Tells the engine, and then the application what came of it: its code may call us again. */
+  #say = (what, whom = 0, number = 0, ...words) => {
+    const engine = this.#engine;
+    if (!engine) return true;
     try {
-      what(this.#engine, Date.now(), performance.now());
+      for (const word of words) engine.word(word);
+      return engine.tell(Date.now(), performance.now(), what, whom, number);
     } finally {
       for (const tell of this.#told.splice(0)) tell();
     }
-  }
-  #say = (what, whom = 0, number = 0) => this.#call((engine, wall, mono) => engine.tell(wall, mono, what, whom, number));
+  };
   #begin() {
     if (this.#closed && !this.#starting) return Promise.reject(closed());
     this.#starting ??= this.#start().catch((error) => {
@@ -1419,7 +1417,7 @@ var PageSession = class {
   async #start() {
     const [store] = await Promise.all([this.#open(), load(this.#options.wasm)]);
     this.#store = store;
-    const glue = new Glue(this.#options, store, this, (what) => this.#call(what), this.#say);
+    const glue = new Glue(this.#options, store, this, this.#say);
     this.#glue = glue;
     const engine = makeEngine(glue, this.#options);
     this.#engine = engine;
@@ -1430,7 +1428,7 @@ var PageSession = class {
       this.#say(RELOAD);
     };
     const seen = (visible) => this.#say(VISIBLE, 0, Number(visible));
-    const heard = (version) => version === void 0 ? this.#say(RELOAD) : this.#say(HINT, 0, version);
+    const heard = (version) => void (version === void 0 ? this.#say(RELOAD) : this.#say(HINT, 0, version));
     this.#undo.push(onWake(look, seen), store.subscribe(heard), () => store.close());
     if (!isVisible()) seen(false);
     this.#say(RELOAD);
@@ -1443,12 +1441,12 @@ var PageSession = class {
     if (storage === "local") return localStore(key, deadlines);
     return storage === "session" ? sessionStore(key) : memoryStore();
   }
-  async #token(ask, signal) {
-    const { live } = await this.#ask(ask, signal);
+  async #token(what, signal, number, ...words) {
+    const { live } = await this.#ask(what, signal, number, ...words);
     if (!live) throw failure("not-signed-in", "Nobody is signed in.");
     return live;
   }
-  async #ask(ask, signal) {
+  async #ask(what, signal, number, ...words) {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
     await abortable(this.#begin(), signal);
@@ -1456,13 +1454,11 @@ var PageSession = class {
     const waiter = this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32 || 1;
     const waiting = new Promise((resolve, reject) => {
       this.#waiters.set(waiter, { resolve, reject });
-      try {
-        if (typeof ask === "number") this.#say(ask, waiter);
-        else this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
-      } catch (error) {
-        this.#waiters.delete(waiter);
-        reject(error);
-      }
+      if (this.#say(what, waiter, number, ...words)) return;
+      this.#waiters.delete(waiter);
+      reject(
+        what === NEWER ? failure("invalid-option", "newerThan: this is no stamp") : failure("bad-token", "signIn: a token is empty, or holds characters that no header may carry")
+      );
     });
     try {
       return await abortable(waiting, signal);

@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use oneflight_core::time::millis;
 use oneflight_core::{
     BackOff, EndReason, HolderId, Mark, Record, Secret, SessionId, State, Stored, TokenSet, Version, WallTime,
 };
@@ -98,10 +99,6 @@ fn capacity(record: &Record) -> usize {
             .as_ref()
             .map_or(0, |token| text(token.expose().len()))
         + extra.sum::<usize>()
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 struct Writer(Zeroizing<String>);
@@ -212,18 +209,19 @@ pub fn decode(text: &str) -> Result<Stored, DecodeError> {
 struct Reader<'a>(&'a str);
 
 impl<'a> Reader<'a> {
-    fn until(&mut self, end: char) -> Option<&'a str> {
-        let (field, rest) = self.0.split_once(end)?;
-        self.0 = rest;
+    fn until(&mut self, end: u8) -> Option<&'a str> {
+        let length = self.0.bytes().position(|byte| byte == end)?;
+        let field = self.0.get(..length)?;
+        self.0 = self.0.get(length + 1..)?;
         Some(field)
     }
 
     fn number(&mut self) -> Option<u64> {
-        digits(self.until(';')?)
+        digits(self.until(b';')?)
     }
 
     fn present(&mut self) -> Option<bool> {
-        match self.until(';')? {
+        match self.until(b';')? {
             "+" => Some(true),
             "-" => Some(false),
             _ => None,
@@ -231,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Option<&'a str> {
-        let length = usize::try_from(digits(self.until(':')?)?).ok()?;
+        let length = usize::try_from(digits(self.until(b':')?)?).ok()?;
         let text = self.0.get(..length)?;
         self.0 = self.0.get(length..)?.strip_prefix(';')?;
         Some(text)
@@ -242,7 +240,7 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes16(&mut self) -> Option<[u8; 16]> {
-        read_hex(self.until(';')?)
+        read_hex(self.until(b';')?)
     }
 
     fn wall(&mut self) -> Option<WallTime> {
@@ -329,6 +327,7 @@ fn digits(text: &str) -> Option<u64> {
     }
     text.bytes().try_fold(0_u64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
+        // Not `checked_mul`, which multiplies in 128 bits here.
+        (number <= u64::MAX / 10).then(|| number * 10)?.checked_add(digit)
     })
 }

@@ -205,6 +205,7 @@ impl<H: Host> Driver<H> {
     }
 
     /// The monotonic clock does not go back here, whatever the page's does.
+    #[inline(never)]
     fn not_earlier(&mut self, mut now: Now) -> Now {
         self.latest = self.latest.max(now.mono);
         now.mono = self.latest;

@@ -67,8 +67,8 @@ pub enum BodyKind {
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// The `Retry-After` header, if it could be read.
-    pub retry_after: Option<String>,
+    /// What the `Retry-After` header says, if it could be read.
+    pub retry_after: Option<RetryAfter>,
     /// What the body was.
     pub body: BodyKind,
     /// The members of a JSON object, in this order: access token, refresh token, token type, lifetime, scope, ID token,
@@ -85,10 +85,6 @@ impl Reply {
             secrets,
             received_at,
         };
-        let retry_after = self
-            .retry_after
-            .as_ref()
-            .and_then(|value| RetryAfter::parse(value, received_at));
         let body = match self.body {
             BodyKind::Json => Body::Json(self.members()),
             BodyKind::NotJson => Body::NotJson { html: false },
@@ -99,7 +95,7 @@ impl Reply {
         };
         let answer = Answer {
             status: self.status,
-            retry_after,
+            retry_after: self.retry_after,
             body,
         };
         judge(Ok(&answer), &exchange)

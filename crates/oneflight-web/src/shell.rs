@@ -11,17 +11,19 @@ mod told;
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use oneflight_core::answer::{AnswerRules, Loss};
+use oneflight_core::answer::{AnswerRules, Loss, MAX_LIFETIME};
 use oneflight_core::challenge::{Challenges, Refusal, SentCredential, refusal};
 use oneflight_core::machine::{Config, Demand, GrantKind, Policy, Renew, Revocation, Stamp, StoreFailed};
+use oneflight_core::retry_after::RetryAfter;
 use oneflight_core::{HolderId, MonoTime, Now, SessionId, TokenSet, Version, WallTime};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroize::Zeroizing;
 
 use crate::codec::read_hex;
-use crate::reply::{BodyKind, Held, MEMBERS, Reply};
+use crate::reply::{BodyKind, Held, Reply};
 use crate::{Driver, Loaded, Locked, Slot, Waiter};
 #[cfg(feature = "session")]
 pub use embedded::Module;
@@ -34,6 +36,7 @@ use imports::{Glue, Page};
 pub struct Engine {
     driver: Driver<Page>,
     reply: Reply,
+    words: Vec<Option<Zeroizing<String>>>,
 }
 
 #[cfg_attr(not(feature = "session"), wasm_bindgen)]
@@ -42,7 +45,7 @@ impl Engine {
     /// An engine whose effects `glue` carries out, with the defaults of the core and what every page decides: whether
     /// sessions are renewed by something the browser brings (`ambient`), when a token is renewed (0: on use, 1: kept fresh,
     /// 2: not ahead), at which part of its lifetime, the deadlines in milliseconds, and whether a refresh token is presented
-    /// again after a lost answer. `seed` is 32 random bytes.
+    /// again after a lost answer. `seed` is 64 random hexadecimal digits.
     #[wasm_bindgen(constructor)]
     #[must_use]
     #[allow(
@@ -51,7 +54,7 @@ impl Engine {
     )]
     pub fn new(
         glue: Glue,
-        seed: &[u8],
+        seed: &str,
         ambient: bool,
         renew: u8,
         renew_at: f32,
@@ -72,23 +75,19 @@ impl Engine {
         policy.request_deadline = millis(request_deadline);
         policy.save_deadline = millis(save_deadline);
         policy.profile.retry_after_loss = retry_after_loss;
-        let mut random = [0_u8; 32];
-        for (byte, given) in random.iter_mut().zip(seed) {
-            *byte = *given;
-        }
-        let [holder, seeds] = [0, 16].map(|start| {
-            let mut part = [0_u8; 16];
-            part.copy_from_slice(&random[start..start + 16]);
-            u128::from_le_bytes(part)
-        });
+        // The two halves are built together: what is no such text does not come here.
+        let half = |start| seed.get(start..start + 32).and_then(read_hex).unwrap_or_default();
+        let [holder, seed] = [0, 32].map(half);
+        let seeds = u128::from_le_bytes(seed);
         let config = Config {
             policy: Arc::new(policy),
-            holder: HolderId(holder.to_le_bytes()),
+            holder: HolderId(holder),
             seed: [seeds as u64, (seeds >> 64) as u64],
         };
         Self {
             driver: Driver::new(config, AnswerRules::default(), Page::new(glue)),
             reply: Reply::default(),
+            words: Vec::new(),
         }
     }
 
@@ -98,9 +97,15 @@ impl Engine {
         now
     }
 
-    /// All that a number or two can say; `what` is one of `told`.
-    pub fn tell(&mut self, wall: f64, mono: f64, what: u32, whom: u32, number: f64) {
+    /// A text, or its absence, that belongs to what is told next; several in the order of `told`.
+    pub fn word(&mut self, text: Option<String>) {
+        self.words.push(text.map(Zeroizing::new));
+    }
+
+    /// Everything that happens; `what` is one of `told`. Says whether the words made sense.
+    pub fn tell(&mut self, wall: f64, mono: f64, what: u32, whom: u32, number: f64) -> bool {
         let now = self.now(wall, mono);
+        let mut words = Words(core::mem::take(&mut self.words).into_iter());
         let (driver, slot, waiter) = (&mut self.driver, Slot(whom), Waiter(whom));
         match what {
             told::USABLE => driver.demand(now, waiter, Demand::Usable),
@@ -119,144 +124,82 @@ impl Engine {
             told::LOST => driver.lost(now, slot, loss(number)),
             told::REVOKED => driver.revoked(now, slot, revocation(number)),
             told::DEAD_STATUS => driver.rules_mut().dead_statuses.push(number as u16),
-            // The two halves are built together.
-            _ => {}
+            told::NEWER => return self.newer(now, waiter, number, &mut words).is_some(),
+            told::SIGN_IN => return self.sign_in(now, waiter, number, &mut words).is_some(),
+            told::LOADED => {
+                let (tag, record) = (words.next(), words.next());
+                let loaded = match (&tag, &record) {
+                    _ if number != 0.0 => Loaded::Failed,
+                    (Some(tag), Some(record)) => Loaded::Record { tag, record },
+                    _ => Loaded::Nothing,
+                };
+                driver.loaded(now, slot, loaded);
+            }
+            told::SAVED => {
+                let tag = words.next().map(|tag| tag.as_str().into());
+                let saved = if number != 0.0 { Err(StoreFailed) } else { Ok(tag) };
+                driver.saved(now, slot, saved);
+            }
+            told::RETRY_AFTER => self.reply.retry_after = Some(RetryAfter::Delay(millis(number))),
+            told::BODY => self.reply.body = body(whom),
+            told::REPLIED => {
+                let mut reply = core::mem::take(&mut self.reply);
+                reply.status = number as u16;
+                driver.replied(now, slot, &reply);
+            }
+            // Of whom: which member.
+            kind => {
+                if let Some(member) = self.reply.members.get_mut(whom as usize) {
+                    *member = held(kind, words.next(), number);
+                }
+            }
         }
+        true
     }
+}
 
-    /// A token newer than the one that was refused is asked for; by nobody who waits, if `waiter` is 0. Says whether the
-    /// stamp was one.
-    pub fn newer(&mut self, wall: f64, mono: f64, waiter: u32, generation: f64, session: &str) -> bool {
-        let now = self.now(wall, mono);
-        let Some(session) = read_hex(session) else {
-            return false;
-        };
+/// The words for what is told, in their order.
+struct Words(alloc::vec::IntoIter<Option<Zeroizing<String>>>);
+
+impl Words {
+    #[inline(never)]
+    fn next(&mut self) -> Option<Zeroizing<String>> {
+        self.0.next().flatten()
+    }
+}
+
+impl Engine {
+    /// A token newer than the one that was refused is asked for; by nobody who waits, if `waiter` is 0.
+    fn newer(&mut self, now: Now, waiter: Waiter, generation: f64, words: &mut Words) -> Option<()> {
         let stamp = Stamp {
-            session: SessionId(session),
+            session: SessionId(read_hex(&words.next()?)?),
             generation: whole(generation),
         };
         match waiter {
-            0 => self.driver.renew_for_the_next(now, stamp),
-            _ => self.driver.demand(now, Waiter(waiter), Demand::NewerThan(stamp)),
+            Waiter(0) => self.driver.renew_for_the_next(now, stamp),
+            _ => self.driver.demand(now, waiter, Demand::NewerThan(stamp)),
         }
-        true
+        Some(())
     }
 
-    /// Signs in. `session` is 32 random hexadecimal digits; a negative lifetime is unknown. Says whether the tokens can be
-    /// tokens.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the boundary knows numbers and texts only"
-    )]
-    pub fn sign_in(
-        &mut self,
-        wall: f64,
-        mono: f64,
-        waiter: u32,
-        session: &str,
-        access_token: &str,
-        refresh_token: Option<String>,
-        lifetime: f64,
-        scope: Option<String>,
-        id_token: Option<String>,
-    ) -> bool {
-        let now = self.now(wall, mono);
-        let refresh_token = refresh_token.map(Zeroizing::new);
-        let id_token = id_token.map(Zeroizing::new);
-        let Ok(mut tokens) = TokenSet::new(access_token, now.wall) else {
-            return false;
-        };
-        if let Some(refresh_token) = &refresh_token {
-            let Ok(complete) = tokens.refresh_token(refresh_token) else {
-                return false;
-            };
-            tokens = complete;
+    /// Signs in. A negative lifetime, in seconds, is unknown.
+    fn sign_in(&mut self, now: Now, waiter: Waiter, lifetime: f64, words: &mut Words) -> Option<()> {
+        let session = SessionId(read_hex(&words.next()?)?);
+        let mut tokens = TokenSet::new(&words.next()?, now.wall).ok()?;
+        if let Some(refresh_token) = words.next() {
+            tokens = tokens.refresh_token(&refresh_token).ok()?;
+        }
+        if let Some(scope) = words.next() {
+            tokens = tokens.scope(&scope);
+        }
+        if let Some(id_token) = words.next() {
+            tokens = tokens.id_token(&id_token);
         }
         if lifetime >= 0.0 {
-            let lifetime = millis(lifetime * 1000.0).min(oneflight_core::answer::MAX_LIFETIME);
-            tokens = tokens.expires_in(lifetime);
+            tokens = tokens.expires_in(millis(lifetime * 1000.0).min(MAX_LIFETIME));
         }
-        if let Some(scope) = &scope {
-            tokens = tokens.scope(scope);
-        }
-        if let Some(id_token) = &id_token {
-            tokens = tokens.id_token(id_token);
-        }
-        let Some(session) = read_hex(session) else {
-            return false;
-        };
-        self.driver
-            .sign_in(now, Waiter(waiter), SessionId(session), tokens);
-        true
-    }
-
-    /// What was read: a tag and a record, or neither; `failed`: nobody knows.
-    pub fn loaded(
-        &mut self,
-        wall: f64,
-        mono: f64,
-        slot: u32,
-        failed: bool,
-        tag: Option<String>,
-        record: Option<String>,
-    ) {
-        let now = self.now(wall, mono);
-        let record = record.map(Zeroizing::new);
-        let loaded = match (&tag, &record) {
-            _ if failed => Loaded::Failed,
-            (Some(tag), Some(record)) => Loaded::Record { tag, record },
-            _ => Loaded::Nothing,
-        };
-        self.driver.loaded(now, Slot(slot), loaded);
-    }
-
-    /// How a write went: the new tag, or none if another version stood there; `failed`: nobody knows.
-    pub fn saved(&mut self, wall: f64, mono: f64, slot: u32, failed: bool, tag: Option<String>) {
-        let now = self.now(wall, mono);
-        let saved = if failed { Err(StoreFailed) } else { Ok(tag) };
-        self.driver.saved(now, Slot(slot), saved);
-    }
-
-    /// A member of the answer that [`replied`](Self::replied) is about to tell of. Kinds: 1 text, 2 number, 3 flag, 4
-    /// object (the text is its code), 5 array.
-    pub fn member(&mut self, index: usize, kind: u8, text: Option<String>, number: f64) {
-        let held = match kind {
-            1 => Held::Text(Zeroizing::new(text.unwrap_or_default())),
-            2 => Held::Number(number),
-            3 => Held::Flag(number != 0.0),
-            4 => Held::Object(text),
-            5 => Held::Array,
-            _ => Held::Absent,
-        };
-        if index < MEMBERS {
-            self.reply.members[index] = held;
-        }
-    }
-
-    /// What the token endpoint answered. Kinds of body: 0 JSON object, 1 something else, 2 HTML, 3 nothing, 4 torn, 5 too
-    /// large.
-    pub fn replied(
-        &mut self,
-        wall: f64,
-        mono: f64,
-        slot: u32,
-        status: u16,
-        body: u8,
-        retry_after: Option<String>,
-    ) {
-        let now = self.now(wall, mono);
-        let mut reply = core::mem::take(&mut self.reply);
-        reply.status = status;
-        reply.retry_after = retry_after;
-        reply.body = match body {
-            0 => BodyKind::Json,
-            1 => BodyKind::NotJson,
-            2 => BodyKind::Html,
-            3 => BodyKind::Empty,
-            4 => BodyKind::Torn,
-            _ => BodyKind::TooLarge,
-        };
-        self.driver.replied(now, Slot(slot), &reply);
+        self.driver.sign_in(now, waiter, session, tokens);
+        Some(())
     }
 }
 
@@ -272,6 +215,30 @@ fn now(wall: f64, mono: f64) -> Now {
     Now {
         wall: WallTime::from_unix_millis(whole(wall)),
         mono: MonoTime::from_millis(whole(mono)),
+    }
+}
+
+/// A member of the answer that the next reply is about.
+fn held(kind: u32, text: Option<Zeroizing<String>>, number: f64) -> Held {
+    match kind {
+        told::TEXT => Held::Text(text.unwrap_or_default()),
+        told::NUMBER => Held::Number(number),
+        told::FLAG => Held::Flag(number != 0.0),
+        told::OBJECT => Held::Object(text.map(|code| code.as_str().into())),
+        told::ARRAY => Held::Array,
+        _ => Held::Absent,
+    }
+}
+
+/// 0 JSON object, 1 something else, 2 HTML, 3 nothing, 4 torn, 5 too large.
+fn body(kind: u32) -> BodyKind {
+    match kind {
+        0 => BodyKind::Json,
+        1 => BodyKind::NotJson,
+        2 => BodyKind::Html,
+        3 => BodyKind::Empty,
+        4 => BodyKind::Torn,
+        _ => BodyKind::TooLarge,
     }
 }
 

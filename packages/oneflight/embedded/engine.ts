@@ -5,6 +5,7 @@
 import type { Engine } from '../src/engine.js';
 import type { Checked } from '../src/options.js';
 import { SAVE_DEADLINE } from '../src/options.js';
+import { newId } from '../src/storage/store.js';
 import { DEAD_STATUS } from '../src/told.js';
 import type { Engine as Made } from '../src/wasm.js';
 
@@ -31,8 +32,7 @@ export async function load(): Promise<void> {
 
 export function makeEngine(glue: object, options: Checked): Engine {
   const { endpoint, renew, renewAt, requestDeadline, spare } = options;
-  const seed = crypto.getRandomValues(new Uint8Array(32));
-  const engine = embedded().engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  const engine = embedded().engine(glue, newId() + newId(), endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
   for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }

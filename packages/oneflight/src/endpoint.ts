@@ -18,7 +18,8 @@ const CAMEL = ['accessToken', 'refreshToken', 'tokenType', 'expiresIn', 'scope',
 export interface Reply {
   status: number;
   body: number;
-  retryAfter: string | undefined;
+  /** Milliseconds. */
+  retryAfter: number | undefined;
   /** In the order of the engine. */
   members: readonly unknown[];
 }
@@ -55,10 +56,21 @@ async function textOf(response: Response): Promise<{ text: string; kind: number 
   }
 }
 
+/**
+ * `Retry-After` in milliseconds. Of its dates (RFC 9110 §5.6.7) one form names no zone, which is GMT as well. What is
+ * neither a number nor such a date says nothing.
+ */
+export function waitOf(header: string | null): number | undefined {
+  if (!header) return undefined;
+  if (/^\d+$/.test(header)) return Number(header) * 1000;
+  const at = Date.parse(header.endsWith('GMT') ? header : `${header} GMT`);
+  return /^[A-Z].*:\d\d/i.test(header) && !Number.isNaN(at) ? Math.max(at - Date.now(), 0) : undefined;
+}
+
 async function replyOf(response: Response, names: readonly string[]): Promise<Reply> {
   // Not followed, so that no other server sees the token: a portal, or a gateway that wants its own sign-in.
   const status = response.type === 'opaqueredirect' ? 302 : response.status;
-  const retryAfter = response.headers.get('retry-after') ?? undefined;
+  const retryAfter = waitOf(response.headers.get('retry-after'));
   const { text, kind } = await textOf(response);
   const reply = (body: number, members: readonly unknown[] = []) => ({ status, retryAfter, body, members });
   if (kind !== undefined) return reply(kind);

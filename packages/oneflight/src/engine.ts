@@ -3,6 +3,7 @@ import * as bindings from './wasm.js';
 import { failure } from './errors.js';
 import type { Checked } from './options.js';
 import { SAVE_DEADLINE } from './options.js';
+import { newId } from './storage/store.js';
 import { DEAD_STATUS } from './told.js';
 
 export type Engine = bindings.Engine;
@@ -44,7 +45,8 @@ async function start(wasm: unknown): Promise<void> {
 
 /** From where it is, what was fetched, its bytes, or what was compiled. */
 async function instantiate(wasm: unknown): Promise<WebAssembly.Instance> {
-  const imports = { './wasm_bg.js': bindings as unknown as WebAssembly.ModuleImports };
+  // The short name that wasm-opt gives to the one module of imports.
+  const imports = { a: bindings as unknown as WebAssembly.ModuleImports };
   const isPlace = typeof wasm === 'string' || wasm instanceof URL || wasm instanceof Request;
   let source = isPlace ? await fetch(wasm) : wasm;
   if (source instanceof Response) {
@@ -61,8 +63,7 @@ async function instantiate(wasm: unknown): Promise<WebAssembly.Instance> {
 
 export function makeEngine(glue: object, options: Checked): Engine {
   const { endpoint, renew, renewAt, requestDeadline, spare } = options;
-  const seed = crypto.getRandomValues(new Uint8Array(32));
-  const engine = new bindings.Engine(glue, seed, endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
+  const engine = new bindings.Engine(glue, newId() + newId(), endpoint.ambient, renew, renewAt, requestDeadline, SAVE_DEADLINE, !spare);
   for (const status of endpoint.dead) engine.tell(0, 0, DEAD_STATUS, 0, status);
   return engine;
 }

@@ -1,12 +1,27 @@
 /** Carries out what the engine asks for. Every effect begins after the engine's call has returned, and is answered once. */
 import type { OneflightError } from './api.js';
 import { errorOf } from './codes.js';
-import type { Engine } from './engine.js';
 import type { Hold } from './lock.js';
 import { type Checked, SAVE_DEADLINE } from './options.js';
 import { watchDeparture } from './page.js';
 import type { Store } from './storage/store.js';
-import { LEASE, LOCKED, LOST, REVOKED, TIMEOUT } from './told.js';
+import {
+  ARRAY,
+  BODY,
+  FLAG,
+  LEASE,
+  LOADED,
+  LOCKED,
+  LOST,
+  NUMBER,
+  OBJECT,
+  REPLIED,
+  RETRY_AFTER,
+  REVOKED,
+  SAVED,
+  TEXT,
+  TIMEOUT,
+} from './told.js';
 
 /** The longest that timers of browsers take, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -41,7 +56,8 @@ export interface Listener {
   rested(unsaved: boolean): void;
 }
 
-type Call = (engine: Engine, wall: number, mono: number) => void;
+/** Tells the engine what happened, with the words for it; false if these made no sense. */
+export type Say = (what: number, whom?: number, number?: number, ...words: (string | undefined)[]) => boolean;
 
 export class Glue {
   #hold: Hold | undefined;
@@ -53,8 +69,7 @@ export class Glue {
     private readonly options: Checked,
     private readonly store: Store,
     private readonly listener: Listener,
-    private readonly call: (what: Call) => void,
-    private readonly say: (what: number, whom?: number, number?: number) => void,
+    private readonly say: Say,
   ) {}
 
   lock(slot: number): void {
@@ -72,10 +87,10 @@ export class Glue {
 
   load(slot: number): void {
     void this.#bounded(() => this.store.load()).then(
-      (stored) => this.call((engine, wall, mono) => engine.loaded(wall, mono, slot, false, stored?.version, stored?.record)),
+      (stored) => this.say(LOADED, slot, 0, stored?.version, stored?.record),
       (error: unknown) => {
         this.#cause = error;
-        this.call((engine, wall, mono) => engine.loaded(wall, mono, slot, true));
+        this.say(LOADED, slot, 1);
       },
     ).then(() => this.listener.looked());
   }
@@ -84,11 +99,11 @@ export class Glue {
     void this.#bounded(() => this.store.swap(expected ?? null, record)).then(
       (tag) => {
         if (tag !== null) this.options.worker?.kept();
-        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, false, tag ?? undefined));
+        this.say(SAVED, slot, 0, tag ?? undefined);
       },
       (error: unknown) => {
         this.#cause = error;
-        this.call((engine, wall, mono) => engine.saved(wall, mono, slot, true));
+        this.say(SAVED, slot, 1);
       },
     );
   }
@@ -103,10 +118,10 @@ export class Glue {
     const departure = watchDeparture();
     try {
       const reply = await within(requestDeadline, (signal) => endpoint.refresh(worker?.fetch ?? fetch, { refreshToken, signal }));
-      this.call((engine, wall, mono) => {
-        reply.members.forEach((member, index) => engine.member(index, ...partsOf(member)));
-        engine.replied(wall, mono, slot, reply.status, reply.body, reply.retryAfter);
-      });
+      reply.members.forEach((member, index) => this.#member(index, member));
+      this.say(BODY, reply.body);
+      if (reply.retryAfter !== undefined) this.say(RETRY_AFTER, 0, reply.retryAfter);
+      this.say(REPLIED, slot, reply.status);
     } catch (error) {
       this.#cause = error;
       const loss = error instanceof TimedOut ? NOT_IN_TIME : offline ? NOT_CONNECTED : UNKNOWN;
@@ -114,6 +129,19 @@ export class Glue {
       this.say(LOST, slot, loss);
     } finally {
       departure.over();
+    }
+  }
+
+  /** A JSON value as the engine takes it. */
+  #member(index: number, value: unknown): void {
+    if (typeof value === 'string') this.say(TEXT, index, 0, value);
+    else if (typeof value === 'number') this.say(NUMBER, index, value);
+    else if (typeof value === 'boolean') this.say(FLAG, index, Number(value));
+    else if (Array.isArray(value)) this.say(ARRAY, index);
+    else if (value && typeof value === 'object') {
+      const members = value as Record<string, unknown>;
+      const code = ERROR_OBJECT_MEMBERS.map((name) => members[name]).find((member) => typeof member === 'string');
+      this.say(OBJECT, index, 0, code as string | undefined);
     }
   }
 
@@ -216,25 +244,4 @@ async function within<T>(millis: number, work: (signal: AbortSignal) => Promise<
       .then(resolve, reject)
       .finally(() => clearTimeout(timer));
   });
-}
-
-/** A JSON value as the engine takes it: its kind, its text, its number. */
-function partsOf(value: unknown): [number, string | undefined, number] {
-  switch (typeof value) {
-    case 'string':
-      return [1, value, 0];
-    case 'number':
-      return [2, undefined, value];
-    case 'boolean':
-      return [3, undefined, value ? 1 : 0];
-    case 'object': {
-      if (value === null) return [0, undefined, 0];
-      if (Array.isArray(value)) return [5, undefined, 0];
-      const members = value as Record<string, unknown>;
-      const code = ERROR_OBJECT_MEMBERS.map((name) => members[name]).find((member) => typeof member === 'string');
-      return [4, code as string | undefined, 0];
-    }
-    default:
-      return [0, undefined, 0];
-  }
 }

@@ -1,6 +1,6 @@
 /** The lock that all who share a grant take for a refresh and its saving, and for nothing else. */
 import { LEASES, transact } from './storage/database.js';
-import { newTag } from './storage/store.js';
+import { newId } from './storage/store.js';
 
 /** The lock is ours, and dies with the page. */
 const HELD = 0;
@@ -180,7 +180,7 @@ const LOOK = 200;
 export function leaseLock(key: string, deadlines: Deadlines): Locker {
   const length = deadlines.work * 1.5;
   return (left) => {
-    const owner = newTag();
+    const owner = newId();
     let over = false;
     let renewal: ReturnType<typeof setInterval> | undefined;
     const take = (mine: (lease: Lease | undefined) => boolean) =>

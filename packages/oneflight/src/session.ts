@@ -13,15 +13,15 @@ import * as codes from './codes.js';
 import { type Engine, load, makeEngine, refuses } from './engine.js';
 import { failure } from './errors.js';
 import { intercept, type Tokens } from './fetch.js';
-import { Glue, type Listener, type Live } from './glue.js';
+import { Glue, type Listener, type Live, type Say } from './glue.js';
 import { check, type Checked, SAVE_DEADLINE } from './options.js';
 import { hasPage, isVisible, onWake, watchPage } from './page.js';
 import { customStore } from './storage/custom.js';
 import { localStore } from './storage/local.js';
 import { memoryStore } from './storage/memory.js';
 import { sessionStore } from './storage/session.js';
-import { hex, type Store } from './storage/store.js';
-import { AHEAD, CLOSE, FORGET, FRESH, HINT, RELOAD, RETRY_NOW, SIGN_OUT, USABLE, VISIBLE } from './told.js';
+import { newId, type Store } from './storage/store.js';
+import { AHEAD, CLOSE, FORGET, FRESH, HINT, NEWER, RELOAD, RETRY_NOW, SIGN_IN, SIGN_OUT, USABLE, VISIBLE } from './told.js';
 
 /** Renewals ahead of time are asked for no more often than this, in milliseconds. */
 const ASK_AHEAD_EVERY = 100;
@@ -47,8 +47,6 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** What is asked of the engine: by a word of its table, or in more words. */
-type Ask = number | ((engine: Engine, wall: number, mono: number, waiter: number) => void);
 /** The waiter that is none. */
 const NOBODY = 0;
 
@@ -132,15 +130,12 @@ class PageSession implements Session, Tokens, Listener {
     }
   }
 
-  newer(refused: Pick<Live, 'generation' | 'session'>, signal: AbortSignal | undefined): Promise<Live> {
-    const { generation, session } = refused;
-    return this.#token((engine, wall, mono, waiter) => {
-      if (!engine.newer(wall, mono, waiter, generation, session)) throw failure('invalid-option', 'newerThan: this is no stamp');
-    }, signal);
+  newer({ generation, session }: Pick<Live, 'generation' | 'session'>, signal: AbortSignal | undefined): Promise<Live> {
+    return this.#token(NEWER, signal, generation, session);
   }
 
-  renewForTheNext(refused: Live): void {
-    this.#call((engine, wall, mono) => engine.newer(wall, mono, NOBODY, refused.generation, refused.session));
+  renewForTheNext({ generation, session }: Live): void {
+    this.#say(NEWER, NOBODY, generation, session);
   }
 
   async token(options: { signal?: AbortSignal } = {}): Promise<string> {
@@ -175,13 +170,8 @@ class PageSession implements Session, Tokens, Listener {
   async signIn(tokens: SignInTokens): Promise<{ saved: boolean }> {
     if (!tokens || typeof tokens.accessToken !== 'string') throw failure('bad-token', 'signIn: accessToken is missing');
     const { accessToken, refreshToken, expiresIn, scope, idToken } = tokens;
-    const id = () => hex(crypto.getRandomValues(new Uint8Array(16)));
     const lifetime = typeof expiresIn === 'number' && !Number.isNaN(expiresIn) ? Math.max(expiresIn, 0) : -1;
-    const done = await this.#ask((engine, wall, mono, waiter) => {
-      if (!engine.sign_in(wall, mono, waiter, id(), accessToken, refreshToken, lifetime, scope, idToken)) {
-        throw failure('bad-token', 'signIn: a token is empty, or holds characters that no header may carry');
-      }
-    });
+    const done = await this.#ask(SIGN_IN, undefined, lifetime, newId(), accessToken, refreshToken, scope, idToken);
     return { saved: done.code === codes.SIGNED_IN && done.detail === 1 };
   }
 
@@ -313,18 +303,17 @@ class PageSession implements Session, Tokens, Listener {
     this.#told.push(() => void this.#events.dispatchEvent(new CustomEvent(type, { detail })));
   }
 
-  /** Calls the engine, and then tells the application what came of it: its code may call us again. */
-  #call(what: (engine: Engine, wall: number, mono: number) => void): void {
-    if (!this.#engine) return;
+  /** Tells the engine, and then the application what came of it: its code may call us again. */
+  readonly #say: Say = (what, whom = 0, number = 0, ...words) => {
+    const engine = this.#engine;
+    if (!engine) return true;
     try {
-      what(this.#engine, Date.now(), performance.now());
+      for (const word of words) engine.word(word);
+      return engine.tell(Date.now(), performance.now(), what, whom, number);
     } finally {
       for (const tell of this.#told.splice(0)) tell();
     }
-  }
-
-  readonly #say = (what: number, whom = 0, number = 0): void =>
-    this.#call((engine, wall, mono) => engine.tell(wall, mono, what, whom, number));
+  };
 
   #begin(): Promise<Engine> {
     if (this.#closed && !this.#starting) return Promise.reject(closed());
@@ -338,7 +327,7 @@ class PageSession implements Session, Tokens, Listener {
   async #start(): Promise<Engine> {
     const [store] = await Promise.all([this.#open(), load(this.#options.wasm)]);
     this.#store = store;
-    const glue = new Glue(this.#options, store, this, (what) => this.#call(what), this.#say);
+    const glue = new Glue(this.#options, store, this, this.#say);
     this.#glue = glue;
     const engine = makeEngine(glue, this.#options);
     this.#engine = engine;
@@ -350,7 +339,7 @@ class PageSession implements Session, Tokens, Listener {
       this.#say(RELOAD);
     };
     const seen = (visible: boolean) => this.#say(VISIBLE, 0, Number(visible));
-    const heard = (version: number | undefined) => (version === undefined ? this.#say(RELOAD) : this.#say(HINT, 0, version));
+    const heard = (version: number | undefined) => void (version === undefined ? this.#say(RELOAD) : this.#say(HINT, 0, version));
     this.#undo.push(onWake(look, seen), store.subscribe(heard), () => store.close());
     if (!isVisible()) seen(false);
     this.#say(RELOAD);
@@ -365,13 +354,18 @@ class PageSession implements Session, Tokens, Listener {
     return storage === 'session' ? sessionStore(key) : memoryStore();
   }
 
-  async #token(ask: Ask, signal: AbortSignal | undefined): Promise<Live> {
-    const { live } = await this.#ask(ask, signal);
+  async #token(what: number, signal: AbortSignal | undefined, number?: number, ...words: string[]): Promise<Live> {
+    const { live } = await this.#ask(what, signal, number, ...words);
     if (!live) throw failure('not-signed-in', 'Nobody is signed in.');
     return live;
   }
 
-  async #ask(ask: Ask, signal?: AbortSignal): Promise<{ live: Live | undefined; code: number; detail: number }> {
+  async #ask(
+    what: number,
+    signal?: AbortSignal,
+    number?: number,
+    ...words: (string | undefined)[]
+  ): Promise<{ live: Live | undefined; code: number; detail: number }> {
     if (this.#closed) throw closed();
     signal?.throwIfAborted();
     await abortable(this.#begin(), signal);
@@ -379,13 +373,13 @@ class PageSession implements Session, Tokens, Listener {
     const waiter = (this.#lastWaiter = (this.#lastWaiter + 1) % 2 ** 32 || 1);
     const waiting = new Promise<{ live: Live | undefined; code: number; detail: number }>((resolve, reject) => {
       this.#waiters.set(waiter, { resolve, reject });
-      try {
-        if (typeof ask === 'number') this.#say(ask, waiter);
-        else this.#call((engine, wall, mono) => ask(engine, wall, mono, waiter));
-      } catch (error) {
-        this.#waiters.delete(waiter);
-        reject(error);
-      }
+      if (this.#say(what, waiter, number, ...words)) return;
+      this.#waiters.delete(waiter);
+      reject(
+        what === NEWER
+          ? failure('invalid-option', 'newerThan: this is no stamp')
+          : failure('bad-token', 'signIn: a token is empty, or holds characters that no header may carry'),
+      );
     });
     try {
       return await abortable(waiting, signal);

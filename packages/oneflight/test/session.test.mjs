@@ -225,3 +225,25 @@ test('wrong_options_are_told_at_once', () => {
   ];
   for (const options of wrong) assert.throws(() => createSession(options), { code: 'invalid-option' });
 });
+
+test('f4_retry_after_is_read_in_seconds_and_in_the_three_forms_of_a_date', async () => {
+  const { waitOf } = await import('../dist/endpoint.js');
+  const at = Date.UTC(2037, 10, 6, 8, 49, 37);
+  for (const date of ['Fri, 06 Nov 2037 08:49:37 GMT', 'Friday, 06-Nov-37 08:49:37 GMT', 'Fri Nov  6 08:49:37 2037']) {
+    const off = Math.abs(waitOf(date) - (at - Date.now()));
+    assert.ok(off < 1_000, `${date} is off by ${off} ms`);
+  }
+  assert.equal(waitOf('120'), 120_000);
+  assert.equal(waitOf('Sun, 06 Nov 1994 08:49:37 GMT'), 0);
+  for (const nothing of [null, '', 'soon', '-5', '1.5', 'Nov 6', '120 s']) assert.equal(waitOf(nothing), undefined, nothing);
+});
+
+test('o4_what_is_no_stamp_or_no_token_is_refused_and_harms_nothing', async () => {
+  const session = createSession({ origins: [origin], wasm, refresh: async () => ({ accessToken: 'new' }) });
+  await assert.rejects(session.newerThan('nonsense'), { code: 'invalid-option' });
+  await assert.rejects(session.signIn({ accessToken: 'a\r\nb' }), { code: 'bad-token' });
+  await assert.rejects(session.signIn({ accessToken: 'good', refreshToken: '' }), { code: 'bad-token' });
+  await session.signIn({ accessToken: 'good', expiresIn: 60, scope: 'read' });
+  assert.equal(await session.token(), 'good');
+  await session.close();
+});

@@ -2,6 +2,7 @@
 
 use oneflight_core::answer::{LossCause, NotProcessedCause, Setting};
 use oneflight_core::machine::{Cause, Event, Failure, Status, TransientCause, Unkept};
+use oneflight_core::time::millis;
 use oneflight_core::{EndReason, MonoTime};
 
 pub(super) const TOKEN: u32 = 0;
@@ -55,9 +56,7 @@ impl<'a> Failed<'a> {
             Failure::Closed => (CLOSED, 0, None),
             _ => (UNSETTLED, 0, None),
         };
-        let retry_after = failure
-            .retry_at()
-            .map_or(-1.0, |at| at.since(now).as_millis() as f64);
+        let retry_after = failure.retry_at().map_or(-1.0, |at| millis(at.since(now)) as f64);
         Self {
             code,
             detail,

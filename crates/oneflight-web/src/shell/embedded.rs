@@ -23,7 +23,7 @@ impl Module {
     pub fn engine(
         &self,
         glue: Glue,
-        seed: &[u8],
+        seed: &str,
         ambient: bool,
         renew: u8,
         renew_at: f32,

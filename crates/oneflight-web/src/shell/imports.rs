@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use oneflight_core::machine::{Event, Revocation, Snapshot};
+use oneflight_core::time::millis;
 use oneflight_core::{Now, Version};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -46,7 +47,7 @@ extern "C" {
         this: &Glue,
         generation: f64,
         status: u32,
-        session: Option<String>,
+        session: Option<&str>,
         authorization: Option<&str>,
         usable_until: f64,
         renew_at: f64,
@@ -112,7 +113,7 @@ impl Host for Page {
     }
 
     fn timer(&mut self, wait: Option<Duration>) {
-        self.glue.timer(wait.map_or(-1.0, |wait| wait.as_millis() as f64));
+        self.glue.timer(wait.map_or(-1.0, |wait| millis(wait) as f64));
     }
 
     fn settle(&mut self, waiter: Waiter, settled: &Settled) {
@@ -154,14 +155,12 @@ impl Host for Page {
             push_hex(&mut text, &current.session.0);
             text
         });
-        // The core let nothing but ASCII into it.
-        let authorization = current.map(|current| current.tokens.access_token.authorization());
-        let authorization = authorization.and_then(|header| core::str::from_utf8(header).ok());
+        let authorization = current.map(|current| current.tokens.access_token.header());
         let expires_at = current.and_then(|current| current.tokens.expires_at(self.now.wall));
         self.glue.publish(
             snapshot.generation as f64,
             codes::status(snapshot.status),
-            session,
+            session.as_deref(),
             authorization,
             time(current.and_then(|current| current.usable_until)),
             time(current.and_then(|current| current.renew_at)),

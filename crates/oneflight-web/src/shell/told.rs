@@ -1,4 +1,5 @@
-//! What a page tells its engine with a number or two. `packages/oneflight/src/told.ts` has the same table.
+//! What a page tells its engine, with a number or two and the words before it. `packages/oneflight/src/told.ts` has the
+//! same table.
 
 /// A usable token is asked for.
 pub(super) const USABLE: u32 = 0;
@@ -32,3 +33,24 @@ pub(super) const LOST: u32 = 13;
 pub(super) const REVOKED: u32 = 14;
 /// A status that proves the grant dead; before anything else is told.
 pub(super) const DEAD_STATUS: u32 = 15;
+/// A token newer than that of this generation is asked for. Words: the session, 32 hexadecimal digits.
+pub(super) const NEWER: u32 = 16;
+/// Signs in; the number is the lifetime in seconds. Words: the session, 32 random hexadecimal digits; access token, refresh
+/// token, scope, ID token.
+pub(super) const SIGN_IN: u32 = 17;
+/// What was read; not 0: nobody knows. Words: a tag and a record, or neither.
+pub(super) const LOADED: u32 = 18;
+/// How a write went; not 0: nobody knows. Words: the new tag, or none if another version stood there.
+pub(super) const SAVED: u32 = 19;
+/// The token endpoint answered, with this status; what the answer held was told before.
+pub(super) const REPLIED: u32 = 20;
+/// How long the answer asks to wait, in milliseconds.
+pub(super) const RETRY_AFTER: u32 = 21;
+/// The kind of its body.
+pub(super) const BODY: u32 = 22;
+// A member of it: a text, a number, a flag, an object with its code, if it has one, as the word, or an array.
+pub(super) const TEXT: u32 = 23;
+pub(super) const NUMBER: u32 = 24;
+pub(super) const FLAG: u32 = 25;
+pub(super) const OBJECT: u32 = 26;
+pub(super) const ARRAY: u32 = 27;

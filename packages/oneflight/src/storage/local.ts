@@ -7,7 +7,7 @@ import { hasWebLocks, leaseLock, webLock, type Deadlines } from '../lock.js';
 import { channel } from '../channel.js';
 import { Denied, probe, RECORDS, transact } from './database.js';
 import { memoryStore } from './memory.js';
-import { newTag, type Store } from './store.js';
+import { newId, type Store } from './store.js';
 
 export async function localStore(key: string, deadlines: Deadlines): Promise<Store> {
   try {
@@ -37,7 +37,7 @@ export async function localStore(key: string, deadlines: Deadlines): Promise<Sto
         const request: IDBRequest<StoredRecord | undefined> = records.get(key);
         request.onsuccess = () => {
           if ((request.result?.version ?? null) !== expected) return;
-          const version = newTag();
+          const version = newId();
           records.put({ version, record }, key);
           leave(version);
         };

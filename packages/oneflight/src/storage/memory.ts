@@ -1,6 +1,6 @@
 import type { Sharing, StoredRecord } from '../api.js';
 import { noLock } from '../lock.js';
-import { newTag, type Store } from './store.js';
+import { newId, type Store } from './store.js';
 
 /** This page alone. */
 export function memoryStore(sharing: Sharing = 'alone'): Store {
@@ -12,7 +12,7 @@ export function memoryStore(sharing: Sharing = 'alone'): Store {
     load: async () => stored,
     swap: async (expected, record) => {
       if ((stored?.version ?? null) !== expected) return null;
-      stored = { version: newTag(), record };
+      stored = { version: newId(), record };
       return stored.version;
     },
     announce: () => undefined,

@@ -5,7 +5,7 @@
 import type { StoredRecord } from '../api.js';
 import { pageLock } from '../lock.js';
 import { memoryStore } from './memory.js';
-import { hex, newTag, type Store } from './store.js';
+import { newId, type Store } from './store.js';
 
 const TAB = 'oneflight-tab';
 const RECORD = 'oneflight:';
@@ -22,7 +22,7 @@ async function isCopy(): Promise<boolean> {
   const known = sessionStorage.getItem(TAB);
   const copied = known !== null && !(await claim(known));
   if (known === null || copied) {
-    const id = hex(crypto.getRandomValues(new Uint8Array(16)));
+    const id = newId();
     if (copied) {
       const names = Object.keys(sessionStorage).filter((name) => name.startsWith(RECORD));
       for (const name of names) sessionStorage.removeItem(name);
@@ -107,7 +107,7 @@ export async function sessionStore(key: string): Promise<Store> {
     load: async () => read(),
     swap: async (expected, record) => {
       if ((read()?.version ?? null) !== expected) return null;
-      const version = newTag();
+      const version = newId();
       sessionStorage.setItem(name, `${version} ${record}`);
       return version;
     },

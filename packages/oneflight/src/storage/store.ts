@@ -16,11 +16,7 @@ export interface Store {
   close(): void;
 }
 
-/** A tag that was never used before. */
-export function newTag(): string {
-  return hex(crypto.getRandomValues(new Uint8Array(12)));
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** 32 random hexadecimal digits: a tag, an owner, a session that there never was before. */
+export function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
