@@ -24,14 +24,21 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// A running PostgreSQL, or one that was killed and may be started again on its port.
 pub struct PostgresServer {
     programs: PathBuf,
+    settings: Vec<String>,
     folder: tempfile::TempDir,
     port: u16,
     child: Child,
 }
 
 impl PostgresServer {
-    /// Starts one; `None`, with a word why, where the programs are not installed and not required.
+    /// Starts one that is quick, forgets in a crash of the machine, and logs every statement; `None`, with a word why, where the
+    /// programs are not installed and not required.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of its own, such as `fsync=on`.
+    pub fn start_with(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             missing("PostgreSQL", "postgresql", PROGRAMS);
             return None;
@@ -56,9 +63,11 @@ impl PostgresServer {
         let rules = "host all guest 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n";
         fs::write(data.join("pg_hba.conf"), rules).expect("the rules can be written");
         let port = free_port();
-        let child = spawn(&programs, &folder, port);
+        let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let child = spawn(&programs, &settings, &folder, port);
         Some(Self {
             programs,
+            settings,
             folder,
             port,
             child,
@@ -82,7 +91,7 @@ impl PostgresServer {
 
     /// Starts it again where it was.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.programs, &self.folder, self.port);
+        self.child = spawn(&self.programs, &self.settings, &self.folder, self.port);
     }
 
     /// A connection past the store.
@@ -215,7 +224,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-fn spawn(programs: &Path, folder: &tempfile::TempDir, port: u16) -> Child {
+fn spawn(programs: &Path, settings: &[String], folder: &tempfile::TempDir, port: u16) -> Child {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -234,6 +243,8 @@ fn spawn(programs: &Path, folder: &tempfile::TempDir, port: u16) -> Child {
         ])
         .args(["-c", "log_statement=all", "-c", "shared_buffers=16MB", "-k"])
         .arg(folder.path())
+        // The last word counts.
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stdout(Stdio::null())
         .stderr(log.expect("a log"))
         .spawn()
