@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the measurements, in their own workspace; with `--pages` those in a browser, with `--command` that of
-//! the command's start.
+//! the command's start, with `--stores` those of sessions that several processes share.
 
 use crate::browser;
 use crate::failure::Failure;
@@ -22,11 +22,40 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
                 .args(handed_on(rest)),
         );
     }
+    if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--stores") {
+        return stores(handed_on(rest));
+    }
     say("building the measurements in release mode, peers included (some minutes the first time)");
     shown(
         cargo()
             .args(["bench", "--manifest-path", "benches/Cargo.toml", "--"])
             .args(handed_on(args)),
+    )
+}
+
+/// Everything once, briefly, to see that it runs.
+pub(crate) fn smoke() -> Result<(), Failure> {
+    let quick = ["--test".to_owned()];
+    run(&quick)?;
+    stores(&quick)
+}
+
+/// The measurements over a file, Redis and PostgreSQL, whose servers they start and stop; `args` are those of `benches/stores`.
+fn stores(args: &[String]) -> Result<(), Failure> {
+    let environment = setup::stores()?;
+    say("building the measurements of the stores in release mode");
+    shown(
+        cargo()
+            .args([
+                "run",
+                "--release",
+                "--quiet",
+                "--manifest-path",
+                "benches/stores/Cargo.toml",
+                "--",
+            ])
+            .args(args)
+            .envs(environment),
     )
 }
 

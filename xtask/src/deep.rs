@@ -43,7 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "powerset" => powerset(),
             "deny" => deny(plan.advisories),
             "fuzz" => fuzz(plan.fuzz_secs),
-            "bench" => bench::run(&["--test".to_owned()]),
+            "bench" => bench::smoke(),
             "examples" => example::deep(),
             "webkit" => pages::webkit(),
             _ => soak::rounds(&plan.soak),

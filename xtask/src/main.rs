@@ -37,9 +37,11 @@ Usage: cargo xtask WORD [OPTIONS]
   setup             only the set-up: Chromium, Firefox and the npm packages of the tests
   npm               the packages for npm, into target/npm/, and what each part weighs
   behaviours        only the check of docs/spec.md against the names of the tests
-  bench [--pages | --command] [-- ARGS]
+  bench [--pages | --command | --stores] [-- ARGS]
                     the measurements of benches/; with --pages those in a browser: --only fetch,
-                    release or size, --calls N, --rounds N
+                    release or size, --calls N, --rounds N; with --stores those of sessions that
+                    processes share: --only handover, attempt, idle or fleet, --store NAME,
+                    --rounds N, --grants N, --within-seconds N
   browser [-- ARGS] the tests in real browsers alone: --rounds N, --browser chromium,
                     --only TEXT
   soak [--rounds N] [--requests N]

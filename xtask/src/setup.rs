@@ -66,6 +66,17 @@ const REQUIRE_REAL: &str = "ONEFLIGHT_REQUIRE_REAL";
 /// The environment that tells the tests where things are.
 pub(crate) type Environment = Vec<(&'static str, OsString)>;
 
+/// The servers of the shared stores alone, for the measurements; those are not taken without them.
+pub(crate) fn stores() -> Result<Environment, Failure> {
+    let redis = packaged(REDIS, "Redis, for the measurements of its store,").map_err(Failure::new)?;
+    let postgres = found_or_installed(POSTGRES, postgres).map_err(Failure::new)?;
+    Ok(vec![
+        (REQUIRE_REAL, OsString::from("1")),
+        (REDIS.0, redis.into()),
+        (POSTGRES.0, postgres.into()),
+    ])
+}
+
 /// Installs what is missing and says what it does. Everything that cannot be had is named at once.
 pub(crate) fn run() -> Result<Environment, Failure> {
     let mut missing = Vec::new();
