@@ -39,7 +39,8 @@
 //!   request: the lease, the record, the mark; after it: the save. Then the requests that wait are let go, and the lease is given
 //!   back and the change is told. No transaction is open during the token request.
 //! - A process has at most [eight connections](PostgresStoresBuilder::pool_size) for these, made when needed, and one that
-//!   listens, however many grants it uses.
+//!   listens, however many grants it uses. A statement that is given up takes its connection with it; while the server is
+//!   still at work on it, the server counts that one, too.
 //!
 //! Who waits for a lease is woken by the message that it is free. It asks by itself when the lease is over, and in any case
 //! every 5 to 10 seconds, chance included; where nothing listens, several times a second. However many tasks of a process wait
