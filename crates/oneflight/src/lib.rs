@@ -47,7 +47,7 @@
 //! # Features
 //! | feature | what it adds |
 //! |---|---|
-//! | `file` | a store in a file, for sessions that outlive the process and are shared by several |
+//! | `file` | a store in a file, or in a folder of them, for sessions that outlive the process and are shared by several |
 //! | `record` | the record as bytes, encrypted or not, for stores outside of the process |
 //! | `tower` | a layer for HTTP clients and for gRPC |
 //! | `metrics` | numbers, through the facade of the `metrics` crate |
@@ -90,7 +90,7 @@ pub use sessions::{RegistryFull, Sessions};
 #[cfg(feature = "record")]
 pub use store::record;
 #[cfg(feature = "file")]
-pub use store::{FileStore, FileStoreError};
+pub use store::{FileStore, FileStoreError, FileStores};
 pub use store::{MemoryStore, MemoryStores, Store, StoreError};
 
 /// What the methods of object-safe async traits return.

@@ -16,7 +16,7 @@ use oneflight_core::machine::Swap;
 use oneflight_core::{Record, Stored, Version};
 
 #[cfg(feature = "file")]
-pub use file::{Damage, FileStore, FileStoreError};
+pub use file::{Damage, FileStore, FileStoreError, FileStores, Prune, Pruned};
 pub use memory::{MemoryStore, MemoryStores};
 
 use crate::BoxFuture;

@@ -76,6 +76,12 @@ pub enum FileStoreError {
         /// What is wrong with the record.
         problem: RecordError,
     },
+    /// The key of a record is too long.
+    #[error("a key of {bytes} bytes is too long: it may have {most} at most", most = super::names::KEY_MAX_BYTES)]
+    Key {
+        /// Its length.
+        bytes: usize,
+    },
     /// Too much is waiting for the disk already.
     #[error(
         "{path:?} was not touched, because earlier work on it does not end: see whether the disk, or a process that is stopped, hangs"

@@ -1,7 +1,8 @@
 //! The file: a line that says what follows, and the record as one line of JSON.
 //!
 //! The first line can be read without the second: a program that knows only this format still learns that a file is of
-//! a later one, and leaves it alone. The checksum covers the version and the second line.
+//! a later one, and leaves it alone. The checksum covers the version, the key if there is one, and the second
+//! line.
 
 use oneflight_core::Version;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,9 @@ struct Head {
     version: u64,
     bytes: u64,
     crc32: u32,
+    /// If it cannot be read in the name of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 /// What any format's first line says.
@@ -106,7 +110,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Unreadable> {
         }
         .into());
     }
-    if checksum(head.version, body) != head.crc32 {
+    if checksum(head.version, head.key.as_deref(), body) != head.crc32 {
         return Err(Damage::Checksum.into());
     }
     Ok(Parsed {
@@ -115,23 +119,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Unreadable> {
     })
 }
 
-/// The version of a file that begins like this.
-#[cfg(target_os = "linux")]
-pub(super) fn version(begin: &[u8]) -> Option<Version> {
-    let end = begin.iter().position(|byte| *byte == b'\n')?;
-    let head: Head = serde_json::from_slice(&begin[..end]).ok()?;
-    (head.oneflight_file == FORMAT).then_some(Version(head.version))
+/// The version of a file that begins like this, and its key if that stands in it.
+pub(super) fn begin(bytes: &[u8]) -> Option<(Version, Option<String>)> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
+    (head.oneflight_file == FORMAT).then_some((Version(head.version), head.key))
 }
 
-fn checksum(version: u64, body: &[u8]) -> u32 {
+fn checksum(version: u64, key: Option<&str>, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&version.to_be_bytes());
+    hasher.update(key.unwrap_or_default().as_bytes());
     hasher.update(body);
     hasher.finalize()
 }
 
 /// A whole file.
-pub(super) fn write(version: Version, record: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(super) fn write(version: Version, key: Option<&str>, record: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut line = Zeroizing::new(Vec::with_capacity(record.len() + 1));
     line.extend_from_slice(record);
     line.push(b'\n');
@@ -140,9 +144,10 @@ pub(super) fn write(version: Version, record: &[u8]) -> Zeroizing<Vec<u8>> {
         version: version.0,
         // No record is longer than memory.
         bytes: line.len() as u64,
-        crc32: checksum(version.0, &line),
+        crc32: checksum(version.0, key, &line),
+        key: key.map(str::to_owned),
     };
-    let first = serde_json::to_vec(&head).expect("numbers can be written");
+    let first = serde_json::to_vec(&head).expect("numbers and a text can be written");
     let mut whole = Zeroizing::new(Vec::with_capacity(first.len() + 1 + line.len()));
     whole.extend_from_slice(&first);
     whole.push(b'\n');

@@ -12,25 +12,42 @@ const MOST_JOBS: usize = 64;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// One thread at most, which is there while there is something to do.
+/// A few threads at most, one by default, which are there while there is something to do.
 ///
 /// Not tokio's threads for blocking work: a runtime that is shut down waits for those, and a disk may hang for ever.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Lane {
+    most_threads: usize,
+    most_jobs: usize,
     queue: Arc<Mutex<Queue>>,
 }
 
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    runs: bool,
+    threads: usize,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self::wide(1, MOST_JOBS)
+    }
 }
 
 /// Nobody will do it.
 pub(super) struct Stuck;
 
 impl Lane {
-    /// Does the work after what was begun before. It is done even if nobody waits for it any more; `wanted` tells it.
+    /// With so many threads at most, for which so many jobs may wait.
+    pub(super) fn wide(most_threads: usize, most_jobs: usize) -> Self {
+        Self {
+            most_threads,
+            most_jobs,
+            queue: Arc::default(),
+        }
+    }
+
+    /// Does the work; what was begun before begins before it. It is done even if nobody waits for it any more; `wanted` tells it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
@@ -46,20 +63,24 @@ impl Lane {
 
     fn push(&self, job: Job) -> Result<(), Stuck> {
         let mut queue = self.queue();
-        if queue.jobs.len() >= MOST_JOBS {
+        if queue.jobs.len() >= self.most_jobs {
             return Err(Stuck);
         }
         queue.jobs.push_back(job);
-        if queue.runs {
+        if queue.threads == self.most_threads {
             return Ok(());
         }
         let lane = self.clone();
         let thread = thread::Builder::new().name("oneflight-file".to_owned());
-        if thread.spawn(move || lane.work()).is_err() {
-            queue.jobs.pop_back();
-            return Err(Stuck);
+        match thread.spawn(move || lane.work()) {
+            Ok(_) => queue.threads += 1,
+            // Another one will come to it.
+            Err(_) if queue.threads > 0 => {}
+            Err(_) => {
+                queue.jobs.pop_back();
+                return Err(Stuck);
+            }
         }
-        queue.runs = true;
         Ok(())
     }
 
@@ -68,7 +89,9 @@ impl Lane {
             let job = {
                 let mut queue = self.queue();
                 let job = queue.jobs.pop_front();
-                queue.runs = job.is_some();
+                if job.is_none() {
+                    queue.threads -= 1;
+                }
                 job
             };
             match job {

@@ -2,8 +2,13 @@
 
 mod disk;
 mod error;
+mod flock;
 mod format;
 mod lane;
+mod manage;
+mod many;
+mod means;
+mod names;
 mod news;
 mod place;
 mod read;
@@ -22,12 +27,16 @@ use oneflight_core::{Record, Stored, Version};
 
 pub use error::FileStoreError;
 pub use format::Damage;
+pub use manage::{Prune, Pruned};
+pub use many::FileStores;
 
 use super::record::RecordCodec;
 use super::{Changes, Guard, Store, StoreError};
 use crate::BoxFuture;
-use disk::Disk;
+use disk::{Disk, Patience};
 use lane::{Lane, Stuck};
+use many::Folder;
+use means::Means;
 use news::Told;
 use turn::Turns;
 
@@ -39,8 +48,7 @@ use turn::Turns;
 ///   the file holds the record of before or the one of after, whole. `NAME.turn` keeps two writers apart.
 /// - **The content** has a format, a version and a checksum. A file that is damaged, or was written by a newer oneflight, is
 ///   an error that says so, and is never overwritten.
-/// - **Permissions:** on Unix all these files are made with mode 0600. A file that others may use is refused when it is
-///   opened.
+/// - **Permissions:** on Unix all these files are made with mode 0600. A file that others may use is refused.
 /// - **Encryption:** [`open`](Self::open) does not encrypt, [`open_with`](Self::open_with) does. What is encrypted is bound
 ///   to the file's name: a copy under another name does not open.
 /// - **Network file systems** are refused where they are recognised (on Linux: NFS, SMB, Ceph, AFS, Coda, Lustre, GPFS), and
@@ -84,18 +92,80 @@ use turn::Turns;
 /// ```
 #[derive(Clone)]
 pub struct FileStore {
-    disk: Arc<Disk>,
     shared: Arc<Shared>,
 }
 
 /// What clones share.
-#[derive(Default)]
 struct Shared {
+    disk: Disk,
     turns: Turns,
-    /// Apart, so that nobody reads behind a write that does not end.
-    reads: Lane,
-    writes: Lane,
     told: Told,
+    means: Arc<Means>,
+    /// If it is one of many.
+    folder: Option<Arc<Folder>>,
+}
+
+impl Shared {
+    fn new(disk: Disk, means: Arc<Means>, folder: Option<Arc<Folder>>) -> Self {
+        Self {
+            disk,
+            turns: Turns::default(),
+            told: Told::default(),
+            means,
+            folder,
+        }
+    }
+
+    fn settled<T>(&self, done: Result<Result<T, FileStoreError>, Stuck>) -> Result<T, FileStoreError> {
+        let path = || self.disk.path.clone();
+        done.unwrap_or_else(|Stuck| Err(FileStoreError::Stuck { path: path() }))
+    }
+
+    async fn swap(
+        self: Arc<Self>,
+        expected: Option<Version>,
+        record: Record,
+    ) -> Result<Swap, FileStoreError> {
+        let record = Arc::new(record);
+        // A driver that ends drops its guard, not the write: until that has ended, the lock is kept.
+        let kept = self.turns.keep();
+        let work = {
+            let (shared, record, kept) = (Arc::clone(&self), Arc::clone(&record), kept.clone());
+            move |_: &dyn Fn() -> bool| {
+                let _kept = kept;
+                shared.write(expected, &record, Patience::None)
+            }
+        };
+        if let Some(swap) = self.settled(self.means.writes.run(work).await)? {
+            return Ok(swap);
+        }
+        // Waited for apart: writes to other files go on.
+        let permit = self.means.wait().await;
+        let shared = Arc::clone(&self);
+        let work = move |wanted: &dyn Fn() -> bool| {
+            let _kept = (kept, permit);
+            shared.write(expected, &record, Patience::Wait { wanted })
+        };
+        let swap = self.settled(Lane::default().run(work).await)?;
+        Ok(swap.unwrap_or(Swap::Conflict))
+    }
+
+    fn write(
+        &self,
+        expected: Option<Version>,
+        record: &Record,
+        patience: Patience<'_>,
+    ) -> Result<Option<Swap>, FileStoreError> {
+        self.disk.compare_and_swap(expected, record, patience, &self.told)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            folder.forget(self.disk.name());
+        }
+    }
 }
 
 impl FileStore {
@@ -127,9 +197,10 @@ impl FileStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_with(path: impl AsRef<Path>, codec: RecordCodec) -> Result<Self, FileStoreError> {
+        let disk = Disk::open(path.as_ref(), codec)?;
+        let means = Arc::new(Means::of_one());
         Ok(Self {
-            disk: Arc::new(Disk::open(path.as_ref(), codec)?),
-            shared: Arc::default(),
+            shared: Arc::new(Shared::new(disk, means, None)),
         })
     }
 
@@ -164,27 +235,26 @@ impl FileStore {
     /// The file, links followed.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.disk.path
-    }
-
-    fn settled<T>(&self, done: Result<Result<T, FileStoreError>, Stuck>) -> Result<T, StoreError> {
-        let stuck = |_| {
-            Err(FileStoreError::Stuck {
-                path: self.disk.path.clone(),
-            })
-        };
-        Ok(done.unwrap_or_else(stuck)?)
+        &self.shared.disk.path
     }
 }
 
 impl Store for FileStore {
     fn load(&self) -> BoxFuture<'_, Result<Option<Stored>, StoreError>> {
-        let disk = Arc::clone(&self.disk);
-        Box::pin(async move { self.settled(self.shared.reads.run(move |_| disk.load()).await) })
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let loaded = self.shared.means.reads.run(move |_| shared.disk.load());
+            Ok(self.shared.settled(loaded.await)?)
+        })
     }
 
     fn lock(&self) -> BoxFuture<'_, Result<Box<dyn Guard>, StoreError>> {
-        Box::pin(async move { Ok(self.shared.turns.take(&self.disk).await?) })
+        Box::pin(async move {
+            let shared = &self.shared;
+            shared.disk.fit()?;
+            let path = shared.disk.beside(".lock");
+            Ok(shared.turns.take(&path, &shared.means).await?)
+        })
     }
 
     fn compare_and_swap(
@@ -192,18 +262,8 @@ impl Store for FileStore {
         expected: Option<Version>,
         record: Record,
     ) -> BoxFuture<'_, Result<Swap, StoreError>> {
-        let disk = Arc::clone(&self.disk);
-        Box::pin(async move {
-            // A driver that ends drops its guard, not the write: until that has ended, the lock is kept.
-            let kept = self.shared.turns.keep();
-            let shared = Arc::clone(&self.shared);
-            let swapped = self.shared.writes.run(move |wanted| {
-                let swapped = disk.compare_and_swap(expected, &record, wanted, &shared.told);
-                drop(kept);
-                swapped
-            });
-            self.settled(swapped.await)
-        })
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { Ok(shared.swap(expected, record).await?) })
     }
 
     fn announce(&self, version: Version) -> BoxFuture<'_, ()> {
@@ -213,14 +273,14 @@ impl Store for FileStore {
     }
 
     fn changes(&self) -> Option<Changes> {
-        Some(news::changes(&self.shared, &self.disk))
+        Some(news::changes(&self.shared))
     }
 }
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore")
-            .field("path", &self.disk.path)
+            .field("path", &self.shared.disk.path)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,6 @@ use oneflight_core::Version;
 use tokio::sync::watch;
 
 use super::Shared;
-use super::disk::Disk;
 use crate::store::Changes;
 
 #[cfg(target_os = "linux")]
@@ -52,14 +51,14 @@ impl Told {
 }
 
 /// The versions that others write, and that clones announce. The first thing to be heard is the version that stands.
-pub(super) fn changes(shared: &Arc<Shared>, disk: &Arc<Disk>) -> Changes {
-    let (shared, disk) = (Arc::clone(shared), Arc::clone(disk));
+pub(super) fn changes(shared: &Arc<Shared>) -> Changes {
+    let shared = Arc::clone(shared);
     let announced = shared.told.announced.subscribe();
     Box::pin(stream::unfold(
         Hearing {
             shared,
             announced,
-            outside: Outside::ToBegin(disk),
+            outside: Outside::ToBegin,
         },
         |mut hearing| async move {
             let version = hearing.next().await?;
@@ -77,7 +76,7 @@ struct Hearing {
 /// What comes from other processes.
 enum Outside {
     /// It takes a look at the disk.
-    ToBegin(Arc<Disk>),
+    ToBegin,
     Heard {
         news: watch::Receiver<News>,
         /// The newest version that was seen.
@@ -111,10 +110,10 @@ impl Hearing {
 
 impl Outside {
     /// The next version; `None`: there will be no more.
-    async fn next(&mut self, shared: &Shared) -> Option<u64> {
-        if let Self::ToBegin(disk) = self {
-            let disk = Arc::clone(disk);
-            let begun = shared.reads.run(move |_| begin(&disk.path)).await;
+    async fn next(&mut self, shared: &Arc<Shared>) -> Option<u64> {
+        if let Self::ToBegin = self {
+            let begun = Arc::clone(shared);
+            let begun = shared.means.reads.run(move |_| begin(&begun.disk.path)).await;
             let place = begun.ok().flatten()?;
             *self = Self::Heard {
                 news: place.news(),

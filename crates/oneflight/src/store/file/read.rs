@@ -4,21 +4,22 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use oneflight_core::Stored;
-#[cfg(target_os = "linux")]
-use oneflight_core::Version;
+use oneflight_core::{Stored, Version};
 use zeroize::Zeroizing;
 
 use super::error::FileStoreError;
 use super::format::{self, Damage, Unreadable};
+use super::names::KEY_MAX_BYTES;
 use crate::store::record::RecordCodec;
 
 /// No record is longer: its tokens came in an answer of 1 MiB at most.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// No first line is longer.
-#[cfg(target_os = "linux")]
+/// No first line is longer, but for a key.
 const HEAD_MOST_BYTES: usize = 256;
+
+/// No byte of a key takes more in JSON.
+const ESCAPED_MOST_BYTES: usize = 6;
 
 /// Reads a file that nobody has opened as a store.
 pub(super) fn peek(given: &Path, codec: &RecordCodec) -> Result<Option<Stored>, FileStoreError> {
@@ -32,15 +33,14 @@ pub(super) fn peek(given: &Path, codec: &RecordCodec) -> Result<Option<Stored>, 
     if !path.is_file() {
         return Err(FileStoreError::NotAFile { path });
     }
-    stored(&path, &place(&path), codec, |found| private(&path, found))
+    stored(&path, &place(&path), codec)
 }
 
-/// What the file holds; `None`: there is none. `check` sees it before its content is read.
+/// What the file holds; `None`: there is none.
 pub(super) fn stored(
     path: &Path,
     place: &str,
     codec: &RecordCodec,
-    check: impl FnOnce(&Metadata) -> Result<(), FileStoreError>,
 ) -> Result<Option<Stored>, FileStoreError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -52,7 +52,7 @@ pub(super) fn stored(
         damage,
     };
     let found = file.metadata().map_err(io(path, "read"))?;
-    check(&found)?;
+    private(path, &found)?;
     let length = found.len();
     if length > MOST_BYTES {
         return Err(damaged(Damage::TooLong {
@@ -87,13 +87,31 @@ pub(super) fn stored(
 }
 
 /// The version that the file says it has, without a look at the rest of it.
-#[cfg(target_os = "linux")]
 pub(super) fn version(path: &Path) -> Option<Version> {
-    // What follows the first line may be a token.
-    let mut begin = Zeroizing::new(Vec::with_capacity(HEAD_MOST_BYTES + 1));
-    let room = u64::try_from(HEAD_MOST_BYTES).unwrap_or(u64::MAX);
-    File::open(path).ok()?.take(room).read_to_end(&mut begin).ok()?;
-    format::version(&begin)
+    Some(begin(path)?.0)
+}
+
+/// The key that the file says it is of.
+pub(super) fn key(path: &Path) -> Option<String> {
+    begin(path)?.1
+}
+
+fn begin(path: &Path) -> Option<(Version, Option<String>)> {
+    let mut file = File::open(path).ok()?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    // Few have a key in them.
+    for most_bytes in [HEAD_MOST_BYTES, KEY_MAX_BYTES * ESCAPED_MOST_BYTES] {
+        // Sized first: what follows the first line may be a token.
+        let mut more = Zeroizing::new(Vec::with_capacity(bytes.len() + most_bytes + 1));
+        more.extend_from_slice(&bytes);
+        bytes = more;
+        let most_bytes = u64::try_from(most_bytes).unwrap_or(u64::MAX);
+        (&mut file).take(most_bytes).read_to_end(&mut bytes).ok()?;
+        if bytes.contains(&b'\n') {
+            break;
+        }
+    }
+    format::begin(&bytes)
 }
 
 /// What binds a record to a file: its name.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use oneflight_core::{BackOff, HolderId, Mark, Secret, SessionId, State, TokenSet, WallTime};
 use tempfile::TempDir;
 
+use super::flock;
 use super::format::{parse, write};
 use super::*;
 
@@ -74,6 +75,7 @@ async fn p8_a_record_from_the_future_is_refused_and_not_overwritten() {
     let store = FileStore::open(&path).unwrap();
     let future = "{\"oneflight_file\":2,\"what\":\"nobody knows yet\"}\nanything";
     fs::write(&path, future).unwrap();
+    make_private(&path);
     let error = store.load().await.unwrap_err().to_string();
     assert!(
         error.contains("newer oneflight") && error.contains("session"),
@@ -112,7 +114,7 @@ async fn p6_a_file_that_ends_early_is_an_error_that_names_it_and_is_left_alone()
 #[test]
 fn p6_a_single_wrong_byte_anywhere_is_noticed() {
     let line = RecordCodec::dangerously_unencrypted().write("session", Version(7), &live("r1"));
-    let whole = write(Version(7), &line.unwrap());
+    let whole = write(Version(7), None, &line.unwrap());
     for place in 0..whole.len() {
         let mut wrong = whole.to_vec();
         wrong[place] ^= 1;
@@ -246,7 +248,7 @@ async fn p7_a_write_that_fails_leaves_the_old_record_whole() {
     store.compare_and_swap(None, live("r1")).await.unwrap();
     let before = fs::read(&path).unwrap();
     // A folder stands where the new file would be written.
-    fs::create_dir(store.disk.path.with_file_name("session.new")).unwrap();
+    fs::create_dir(store.path().with_file_name("session.new")).unwrap();
     let standing = store.load().await.unwrap().unwrap().version;
     store
         .compare_and_swap(Some(standing), live("r2"))
@@ -272,7 +274,7 @@ async fn p3_who_waits_on_a_lock_file_that_was_removed_goes_on_with_the_one_in_it
     let held = store.lock().await.unwrap();
     let mut waits = other.lock();
     assert!(futures_util::poll!(&mut waits).is_pending());
-    fs::remove_file(&store.disk.lock).unwrap();
+    fs::remove_file(store.shared.disk.beside(".lock")).unwrap();
     drop(held);
     // Whoever waited has the file that is there now, so a third one waits for it.
     let _held = waits.await.unwrap();
@@ -376,4 +378,51 @@ async fn p2_p6_a_crash_in_the_middle_of_a_write_leaves_one_record_or_the_other()
             .unwrap();
         assert_eq!(swap, Swap::Written(Version(stored.version.0 + 1)), "{point}");
     }
+}
+
+/// What the children of the test below do: so many writes, however often another one is first.
+const WRITERS_FILE: &str = "ONEFLIGHT_WRITERS_FILE";
+const WRITES: u64 = 150;
+
+#[cfg(unix)]
+#[tokio::test]
+async fn p4_two_processes_lose_no_write_while_somebody_removes_the_file_that_keeps_them_apart() {
+    if let Some(path) = std::env::var_os(WRITERS_FILE) {
+        let store = FileStore::open(PathBuf::from(path)).unwrap();
+        let mut written = 0;
+        while written < WRITES {
+            let standing = store.load().await.unwrap().unwrap().version;
+            match store.compare_and_swap(Some(standing), live("r")).await.unwrap() {
+                Swap::Written(_) => written += 1,
+                Swap::Conflict => {}
+            }
+        }
+        return;
+    }
+    let (_folder, path) = place();
+    let store = FileStore::open(&path).unwrap();
+    store.compare_and_swap(None, live("r")).await.unwrap();
+    let first = store.load().await.unwrap().unwrap().version;
+    let name = "store::file::tests::p4_two_processes_lose_no_write_while_somebody_removes_the_file_that_keeps_them_apart";
+    let child = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", name]).env(WRITERS_FILE, &path);
+        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut children = [child(), child()];
+    let turn = store.shared.disk.beside(".turn");
+    let mut ended = 0;
+    while ended < 2 {
+        // As pruning does it: while it is held, so that nobody is in the middle of a write.
+        flock::remove_if(&turn, || true);
+        ended = children
+            .iter_mut()
+            .filter_map(|child| child.try_wait().unwrap())
+            .count();
+    }
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let last = store.load().await.unwrap().unwrap().version;
+    assert_eq!(last.0 - first.0, 2 * WRITES);
 }

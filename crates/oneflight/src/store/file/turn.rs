@@ -1,17 +1,18 @@
 //! The lock around a renewal: the operating system's, on a file of its own.
 
-use std::fs::{File, TryLockError};
-use std::io;
+use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
+use std::{io, thread};
 
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
 
-use super::disk::{self, Disk};
 use super::error::FileStoreError;
+use super::flock;
+use super::means::Means;
 use crate::store::Guard;
 
-type Sender = oneshot::Sender<Result<File, FileStoreError>>;
+type Waited = Result<Locked, FileStoreError>;
 
 /// What the clones of a store share of the lock.
 #[derive(Default)]
@@ -20,7 +21,7 @@ pub(super) struct Turns {
     queue: Arc<tokio::sync::Mutex<()>>,
     waiting: Arc<Mutex<Waiting>>,
     /// The lock while it is held. A write under way keeps it too.
-    held: Mutex<Weak<File>>,
+    held: Mutex<Weak<Locked>>,
 }
 
 /// The one thread that waits for the system. A wait inside the system cannot be given up, so when its future is dropped
@@ -28,29 +29,27 @@ pub(super) struct Turns {
 #[derive(Default)]
 struct Waiting {
     has_thread: bool,
-    sender: Option<Sender>,
+    sender: Option<oneshot::Sender<Waited>>,
+}
+
+/// The lock, and what allows to have it.
+pub(super) struct Locked {
+    _file: File,
+    _permit: OwnedSemaphorePermit,
 }
 
 struct Held {
-    _lock: Arc<File>,
+    _lock: Arc<Locked>,
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Guard for Held {}
 
 impl Turns {
-    pub(super) async fn take(&self, disk: &Arc<Disk>) -> Result<Box<dyn Guard>, FileStoreError> {
+    /// Waits for the lock on this file.
+    pub(super) async fn take(&self, path: &Path, means: &Means) -> Result<Box<dyn Guard>, FileStoreError> {
         let turn = Arc::clone(&self.queue).lock_owned().await;
-        let file = match self.ask(disk)? {
-            Asked::Locked(file) => file,
-            Asked::Waiting(receiver) => receiver.await.unwrap_or_else(|_| {
-                Err(failed(
-                    disk,
-                    io::Error::other("the thread that waited for it ended"),
-                ))
-            })?,
-        };
-        let lock = Arc::new(file);
+        let lock = Arc::new(self.locked(path, means).await?);
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&lock);
         Ok(Box::new(Held {
             _lock: lock,
@@ -59,34 +58,50 @@ impl Turns {
     }
 
     /// Keeps the lock, if this store has it, as long as the result lives.
-    pub(super) fn keep(&self) -> Option<Arc<File>> {
+    pub(super) fn keep(&self) -> Option<Arc<Locked>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
-    fn ask(&self, disk: &Arc<Disk>) -> Result<Asked, FileStoreError> {
-        let mut waiting = self.waiting();
-        if !waiting.has_thread {
-            loop {
-                let file = disk.private_file(&disk.lock)?;
-                match file.try_lock() {
-                    Ok(()) if still_there(&file, disk) => return Ok(Asked::Locked(file)),
-                    // Somebody removed the file in between.
-                    Ok(()) => {}
-                    Err(TryLockError::WouldBlock) => break,
-                    Err(TryLockError::Error(error)) => return Err(failed(disk, error)),
+    async fn locked(&self, path: &Path, means: &Means) -> Waited {
+        let receiver = match self.join() {
+            Some(receiver) => receiver,
+            None => {
+                let permit = means.hold().await;
+                if let Some(file) = flock::try_lock(path)? {
+                    return Ok(Locked {
+                        _file: file,
+                        _permit: permit,
+                    });
                 }
+                drop(permit);
+                self.begin(path, means.wait().await)?
             }
-            let (shared, disk) = (Arc::clone(&self.waiting), Arc::clone(disk));
-            let named = thread::Builder::new().name("oneflight-lock".to_owned());
-            let path = Arc::clone(&disk);
-            named
-                .spawn(move || wait(&shared, &disk))
-                .map_err(|error| failed(&path, error))?;
-            waiting.has_thread = true;
-        }
-        let (sender, receiver) = oneshot::channel();
-        waiting.sender = Some(sender);
-        Ok(Asked::Waiting(receiver))
+        };
+        receiver.await.unwrap_or_else(|_| {
+            let ended = io::Error::other("the thread that waited for it ended");
+            Err(failed(path, ended))
+        })
+    }
+
+    /// Takes over the thread that waits, if there is one.
+    fn join(&self) -> Option<oneshot::Receiver<Waited>> {
+        let mut waiting = self.waiting();
+        waiting.has_thread.then(|| waiting.receiver())
+    }
+
+    fn begin(
+        &self,
+        path: &Path,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Waited>, FileStoreError> {
+        let mut waiting = self.waiting();
+        let (shared, owned) = (Arc::clone(&self.waiting), path.to_owned());
+        let named = thread::Builder::new().name("oneflight-lock".to_owned());
+        named
+            .spawn(move || wait(&shared, &owned, permit))
+            .map_err(|error| failed(path, error))?;
+        waiting.has_thread = true;
+        Ok(waiting.receiver())
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -94,25 +109,21 @@ impl Turns {
     }
 }
 
-enum Asked {
-    Locked(File),
-    Waiting(oneshot::Receiver<Result<File, FileStoreError>>),
+impl Waiting {
+    fn receiver(&mut self) -> oneshot::Receiver<Waited> {
+        let (sender, receiver) = oneshot::channel();
+        self.sender = Some(sender);
+        receiver
+    }
 }
 
 /// Waits for the system, and gives the lock to whoever wants it then. If nobody does, the file is dropped, and with it
 /// the lock.
-fn wait(shared: &Mutex<Waiting>, disk: &Disk) {
-    let locked = loop {
-        let file = match disk.private_file(&disk.lock) {
-            Ok(file) => file,
-            Err(error) => break Err(error),
-        };
-        match disk::lock(&file) {
-            Ok(()) if still_there(&file, disk) => break Ok(file),
-            Ok(()) => {}
-            Err(error) => break Err(failed(disk, error)),
-        }
-    };
+fn wait(shared: &Mutex<Waiting>, path: &Path, permit: OwnedSemaphorePermit) {
+    let locked = flock::wait(path).map(|file| Locked {
+        _file: file,
+        _permit: permit,
+    });
     let mut waiting = shared.lock().unwrap_or_else(PoisonError::into_inner);
     waiting.has_thread = false;
     if let Some(sender) = waiting.sender.take() {
@@ -120,25 +131,9 @@ fn wait(shared: &Mutex<Waiting>, disk: &Disk) {
     }
 }
 
-/// Whether the file that is locked is the one that others would lock. Who cleans a folder up may have removed it.
-#[cfg(unix)]
-fn still_there(file: &File, disk: &Disk) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(&disk.lock)) {
-        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
-        _ => false,
-    }
-}
-
-/// A file that is open cannot be removed.
-#[cfg(not(unix))]
-fn still_there(_file: &File, _disk: &Disk) -> bool {
-    true
-}
-
-fn failed(disk: &Disk, source: io::Error) -> FileStoreError {
+fn failed(path: &Path, source: io::Error) -> FileStoreError {
     FileStoreError::Io {
-        path: disk.lock.clone(),
+        path: path.to_owned(),
         what: "locked",
         source,
     }
