@@ -1,8 +1,9 @@
-// Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox|webkit] [--only TEXT] [--file TEXT] [--binary FILE] [--dist FOLDER]
+// Runs the scenarios: node run.mjs [--rounds N] [--full] [--browser chromium|firefox|webkit] [--only TEXT] [--file TEXT] [--lanes N] [--binary FILE] [--dist FOLDER]
 //
-// `--reloads N` sets how often the tests of reloads in mid-refresh reload. `--list` prints which scenario shows which line of docs/spec.md. The browsers run side by side; within one of them a test
-// has the browser to itself. `--full`: all tests run all rounds. Prints the lines of Rust's test runner, so that one reader
-// serves both.
+// `--reloads N` sets how often the tests of reloads in mid-refresh reload. `--list` prints which scenario shows which line of
+// docs/spec.md. The browsers run side by side; within one of them a test has the browser to itself. With `--lanes N` so many
+// share it, each with contexts, a server and a site of its own; those that count real time come after them, alone. `--full`:
+// all tests run all rounds. Prints the lines of Rust's test runner, so that one reader serves both.
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "1" },
     full: { type: "boolean", default: false },
     reloads: { type: "string", default: "3" },
+    lanes: { type: "string", default: "1" },
     list: { type: "boolean", default: false },
     browser: { type: "string", multiple: true, default: ["chromium", "firefox"] },
     only: { type: "string", default: "" },
@@ -106,11 +108,17 @@ async function inOne(kind) {
   const started = performance.now();
   const browser = await launchers[kind]();
   let posts = 0;
-  for (const test of chosen) {
-    const outcome = await all(test, kind, browser);
-    posts += outcome.posts;
-    outcome.passed ? passed++ : failed++;
-  }
+  const lane = async (waiting) => {
+    for (const test of waiting) {
+      const outcome = await all(test, kind, browser);
+      posts += outcome.posts;
+      outcome.passed ? passed++ : failed++;
+    }
+  };
+  // One list for all lanes: each takes the next.
+  const shared = chosen.filter((test) => !test.alone).values();
+  await Promise.all(Array.from({ length: Number(values.lanes) }, () => lane(shared)));
+  await lane(chosen.filter((test) => test.alone));
   await browser.close();
   const once = chosen.filter((test) => roundsOf(test, kind) < rounds).length;
   const each = `${rounds} rounds each${once > 0 ? ` (${once} of them one)` : ""}`;

@@ -49,7 +49,7 @@ Usage: cargo xtask WORD [OPTIONS]
   soak --processes  2, 10 and 50 processes on one grant, over each store
   soak --outages    holders killed at every point of an attempt, and stores that fail in the
                     middle of one: the tables of docs/failures.md
-  soak --pages TIMES [--rounds N]
+  soak --pages TIMES [--rounds N] [--lanes N]
                     every scenario in browsers, 20 rounds each, TIMES times over, and a
                     smoke test in WebKitGTK (installs webkit2gtk-driver and xvfb)
   soak --simulation MILLIONS

@@ -17,17 +17,22 @@ pub(crate) struct Pages {
     pub(crate) times: u32,
     /// How many rounds of each scenario each time.
     pub(crate) rounds: u32,
+    /// How many scenarios share a browser.
+    pub(crate) lanes: u32,
 }
 
 /// Runs all of them and prints what they came to. Fails if any scenario did.
 pub(crate) fn soak(pages: &Pages) -> Result<(), Failure> {
     let environment = browser::prepare()?;
     install_webkit()?;
-    let rounds = pages.rounds.to_string();
+    let (rounds, lanes) = (pages.rounds.to_string(), pages.lanes.to_string());
     let mut whole = Tally::default();
     for time in 1..=pages.times {
         let mut tally = Tally::default();
-        for chosen in [&["--full", "--rounds", &rounds][..], &["--browser", "webkit"]] {
+        for chosen in [
+            &["--full", "--rounds", &rounds, "--lanes", &lanes][..],
+            &["--browser", "webkit"],
+        ] {
             let mut command = browser::command(&environment)?;
             let succeeded = watched(command.args(chosen), |line| tally.line(line))?;
             if !succeeded && tally.failed.is_empty() {

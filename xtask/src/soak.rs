@@ -38,7 +38,7 @@ impl Default for Soak {
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut soak = Soak::default();
-    let mut pages = None;
+    let (mut pages, mut lanes) = (None, 1);
     let (mut many, mut ill) = (false, false);
     let mut simulation = None;
     let mut options = Options::new("soak", args);
@@ -48,6 +48,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "--processes" => many = true,
             "--outages" => ill = true,
             "--pages" => pages = Some(options.number(arg)?),
+            "--lanes" => lanes = options.number(arg)?,
             "--simulation" => simulation = Some(options.number(arg)?),
             "--requests" => soak.requests = options.number(arg)?,
             other => return Err(options.unknown(other)),
@@ -66,6 +67,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         Some(times) => pages::soak(&Pages {
             times,
             rounds: soak.rounds,
+            lanes,
         }),
         None => rounds(&soak),
     }

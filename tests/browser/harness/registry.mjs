@@ -8,10 +8,10 @@ export const tests = [];
 /**
  * Adds a test. Its name begins with the ids of docs/spec.md that it proves. `browsers` are those it can be tried in; in
  * those of `once` it runs one round where the others run several, unless all are asked for: what is long, or has nothing
- * that two rounds could do differently.
+ * that two rounds could do differently. `alone`: it counts real time too short for a machine that does much else.
  */
-export function test(name, work, { browsers = BOTH, once = [] } = {}) {
-  tests.push({ name, work, browsers, once });
+export function test(name, work, { browsers = BOTH, once = [], alone = false } = {}) {
+  tests.push({ name, work, browsers, once, alone });
 }
 
 /** Fails with both values unless they are the same as JSON. */

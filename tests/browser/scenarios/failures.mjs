@@ -139,7 +139,7 @@ test("b1_f11_a_server_that_swallowed_everything_for_ten_minutes_costs_no_sign_in
   await one.server.order("DELETE", "faults");
   same((await one.send()).status, 200, "the outcome when it answers again");
   same(await one.tab.status(), "signed-in", "the status");
-}, { once: BOTH });
+}, { once: BOTH, alone: true });
 
 test("b1_t7_a_clock_that_ran_a_year_ahead_in_an_outage_delays_nothing_when_it_is_put_right", async (world) => {
   const YEAR = 365 * 86_400_000;

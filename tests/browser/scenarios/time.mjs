@@ -14,7 +14,7 @@ test("b1_t3_tokens_of_one_second_and_of_forty_days_do_not_loop", async (world) =
   const seconds = Math.ceil((Date.now() - started) / 1000);
   const { refresh_posts, reuse_detected } = await server.counters();
   check(refresh_posts >= 1 && refresh_posts <= 2 * seconds + 1 && reuse_detected === 0, `${refresh_posts} POSTs in ${seconds} s`);
-}, { once: BOTH });
+}, { once: BOTH, alone: true });
 
 test("b1_f3_offline_keeps_the_session_and_online_again_it_works", async (world) => {
   await world.start();
