@@ -24,7 +24,7 @@ use crate::profiles::ProfilesArgs;
 use crate::status::StatusArgs;
 use crate::token::TokenArgs;
 
-/// Single-flight OAuth token refresh, to see and to try.
+/// Access tokens that are valid now, renewed once however many ask; and the demo.
 #[derive(Debug, Parser)]
 #[command(name = "oneflight", version, after_help = exit::TABLE)]
 pub(crate) struct Cli {
