@@ -48,6 +48,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `file` | a store in a file, or in a folder of them, for sessions that outlive the process and are shared by several |
+//! | `keyring` | the key that records are encrypted with, in the keyring of the operating system |
 //! | `record` | the record as bytes, encrypted or not, for stores outside of the process |
 //! | `tower` | a layer for HTTP clients and for gRPC |
 //! | `metrics` | numbers, through the facade of the `metrics` crate |

@@ -56,6 +56,10 @@ pub enum RecordError {
     Unwritable,
 }
 
+/// A cause of a kind that is nobody's to match on.
+#[cfg(feature = "keyring")]
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A key cannot be had. None of these says anything of the key itself but its name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -101,6 +105,60 @@ pub enum KeyError {
         path: PathBuf,
         /// Its permissions.
         mode: u32,
+    },
+    /// There is no keyring to be asked.
+    #[cfg(feature = "keyring")]
+    #[error(
+        "there is no keyring here: log in to a desktop that has one (on Linux a Secret Service, such as GNOME Keyring or KWallet, on the session's D-Bus), or keep the key in a file or the environment"
+    )]
+    NoKeyring {
+        /// What the system said, if it was asked.
+        source: Option<BoxedError>,
+    },
+    /// The keyring is locked.
+    #[cfg(feature = "keyring")]
+    #[error("the keyring is locked: unlock it, as by logging in to the desktop, and try again")]
+    KeyringLocked {
+        /// What the keyring said.
+        source: BoxedError,
+    },
+    /// Access to the keyring was denied, by the user or by the system.
+    #[cfg(feature = "keyring")]
+    #[error("the keyring denied access: allow this program to use it when it asks, and try again")]
+    KeyringDenied {
+        /// What the keyring said.
+        source: BoxedError,
+    },
+    /// The keyring has no such entry.
+    #[cfg(feature = "keyring")]
+    #[error(
+        "the keyring has no key {name:?} of {service:?}: see that this user has stored one, or have one made (`Key::from_keyring_or_new`)"
+    )]
+    NotInKeyring {
+        /// The service.
+        service: String,
+        /// The name.
+        name: String,
+    },
+    /// The keyring did not do what it was asked.
+    #[cfg(feature = "keyring")]
+    #[error("the keyring did not give the key {name:?} of {service:?}, or did not take it: see the cause")]
+    Keyring {
+        /// The service.
+        service: String,
+        /// The name.
+        name: String,
+        /// What the keyring said.
+        source: BoxedError,
+    },
+    /// The file that keeps two processes from making a key at the same time could not be locked.
+    #[cfg(feature = "keyring")]
+    #[error("{path:?} could not be locked: see that this user may write it and its folder")]
+    KeyringLock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// The operating system gave no randomness.
     #[error("the operating system gives no random bytes: no key was made")]

@@ -12,6 +12,8 @@
 mod body;
 mod error;
 mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ use oneflight_core::{Record, SessionId, Version};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "keyring")]
+pub use error::BoxedError;
 pub use error::{KeyError, RecordError};
 pub use key::{Key, Keys};
 
