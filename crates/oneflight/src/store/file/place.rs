@@ -72,4 +72,36 @@ mod tests {
             assert_eq!(place(local), Place::Local);
         }
     }
+
+    /// Ends with the test, however that ends.
+    struct Mounted(std::path::PathBuf);
+
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("umount").arg(&self.0).status();
+        }
+    }
+
+    /// With bindfs, where it is installed and this user may mount. Kernels of test machines rarely know network file systems.
+    #[test]
+    fn p6_on_a_real_file_system_that_a_program_serves_a_store_works_and_is_doubted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (behind, before) = (folder.path().join("behind"), folder.path().join("before"));
+        std::fs::create_dir(&behind).unwrap();
+        std::fs::create_dir(&before).unwrap();
+        let mut mount = std::process::Command::new("bindfs");
+        if !mount
+            .args([&behind, &before])
+            .status()
+            .is_ok_and(|status| status.success())
+        {
+            println!("NOT TRIED on a FUSE mount: bindfs is not installed, or may not mount here");
+            return;
+        }
+        let _mounted = Mounted(before.clone());
+        let found = rustix::fs::statfs(&before).unwrap();
+        assert_eq!(place(found.f_type as u32), Place::Doubtful("fuse"));
+        crate::FileStore::open(before.join("session")).unwrap();
+        assert!(behind.join("session.lock").exists());
+    }
 }
