@@ -119,7 +119,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// A pgBouncer in transaction mode before a server, with two connections to it.
+/// A pgBouncer in transaction mode before a server, with two connections to it unless told otherwise.
 pub struct PgBouncer {
     _folder: tempfile::TempDir,
     port: u16,
@@ -129,6 +129,11 @@ pub struct PgBouncer {
 impl PgBouncer {
     /// Starts one; `None`, with a word why, where the program is not installed and not required.
     pub fn start(server: &PostgresServer) -> Option<Self> {
+        Self::start_with(server, &[])
+    }
+
+    /// The same with settings, as in its file of settings; they come after those that it has anyway.
+    pub fn start_with(server: &PostgresServer, more: &[&str]) -> Option<Self> {
         let program =
             std::env::var_os(PGBOUNCER).map_or_else(|| PathBuf::from("/usr/sbin/pgbouncer"), PathBuf::from);
         if !program.is_file() {
@@ -139,8 +144,9 @@ impl PgBouncer {
         let settings = folder.path().join("pgbouncer.ini");
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 200\n",
-            server.port
+             unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 200\n{}\n",
+            server.port,
+            more.join("\n")
         );
         // With `any`, everybody is the user named here.
         let text = text.replace("* = host", "postgres = user=postgres host");
@@ -162,6 +168,16 @@ impl PgBouncer {
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Stops it in the middle of whatever it does (SIGSTOP).
+    pub fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).expect("it can be stopped");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("it can go on");
     }
 }
 

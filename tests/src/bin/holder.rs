@@ -16,13 +16,14 @@ use oneflight::endpoint::OAuthEndpoint;
 use oneflight::events::{Event, Events};
 use oneflight::record::{Key, Keys, RecordCodec};
 use oneflight::{Clock as _, EndReason, Error, FileStore, Policy, Session, Store, SystemClock, TokenSet};
+use oneflight_postgres::PostgresStores;
 use oneflight_redis::RedisStores;
 use oneflight_reqwest::ReqwestExchange;
 use oneflight_tests::faults::{FaultyEndpoint, FaultyStore, Points};
 use oneflight_tests::http_builder;
 use tokio::sync::mpsc;
 
-/// `holder TOKEN_URL API_URL REQUEST_MS SAVE_MS LEASE_MS file PATH | redis URL KEY`
+/// `holder TOKEN_URL API_URL REQUEST_MS SAVE_MS LEASE_MS file PATH | redis URL KEY | postgres URL LISTEN_URL KEY`
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -47,6 +48,19 @@ async fn main() {
         }
         ["redis", url, key] => {
             let stores = RedisStores::builder(*url, codec)
+                .deadlines(request, save)
+                .lease(lease)
+                .connect()
+                .await
+                .unwrap();
+            open(stores.store(key), &points, token_url, policy)
+        }
+        ["postgres", url, listen_url, key] => {
+            let stores = PostgresStores::builder(*url, codec)
+                .listen(*listen_url)
+                .migrate()
+                // There are many of us.
+                .pool_size(2)
                 .deadlines(request, save)
                 .lease(lease)
                 .connect()

@@ -70,6 +70,11 @@ async fn p7_p11_p13_a_redis_that_falls_ill_in_the_middle_costs_no_second_request
     every_case("Redis", Place::durable_redis).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p7_p11_p13_a_postgresql_that_falls_ill_in_the_middle_costs_no_second_request_and_no_session() {
+    every_case("PostgreSQL", Place::postgres).await;
+}
+
 /// Without persistence, whoever kills it removes the record: that ends the session, as if an operator had removed it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_without_persistence_that_is_killed_forgets_who_is_signed_in() {

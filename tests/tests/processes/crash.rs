@@ -109,6 +109,13 @@ async fn p2_p5_a_holder_killed_anywhere_costs_a_sign_in_only_where_its_answer_wa
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p2_p5_a_holder_killed_anywhere_costs_a_sign_in_only_where_its_answer_was_lost_over_postgresql() {
+    if let Some(place) = Place::postgres() {
+        every_point(&place, SHORT).await;
+    }
+}
+
 /// It waits for the lock when its owner is killed.
 async fn waiting(place: &Place, lengths: Lengths) {
     let server = TestServer::start().await.unwrap();
@@ -136,6 +143,13 @@ async fn p5_who_waits_for_the_lock_goes_on_when_its_owner_is_killed_over_a_file(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p5_who_waits_for_the_lock_goes_on_when_its_owner_is_killed_over_redis() {
     if let Some(place) = Place::redis() {
+        waiting(&place, SHORT).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p5_who_waits_for_the_lock_goes_on_when_its_owner_is_killed_over_postgresql() {
+    if let Some(place) = Place::postgres() {
         waiting(&place, SHORT).await;
     }
 }

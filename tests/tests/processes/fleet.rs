@@ -72,3 +72,17 @@ async fn p3_ten_processes_that_share_a_redis_refresh_once_per_expiry() {
         expiries(&place, 10).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_two_processes_that_share_a_postgresql_refresh_once_per_expiry() {
+    if let Some(place) = Place::postgres() {
+        expiries(&place, 2).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_ten_processes_that_share_a_postgresql_refresh_once_per_expiry() {
+    if let Some(place) = Place::postgres() {
+        expiries(&place, 10).await;
+    }
+}

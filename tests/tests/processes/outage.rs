@@ -39,6 +39,13 @@ async fn p16_an_outage_costs_ten_processes_one_post_per_pause_over_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_an_outage_costs_ten_processes_one_post_per_pause_over_postgresql() {
+    if let Some(place) = Place::postgres() {
+        outage(&place).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p7_a_redis_that_is_killed_and_comes_back_with_its_data_signs_nobody_out() {
     let Some(mut place) = Place::durable_redis() else {
         return;

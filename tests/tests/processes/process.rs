@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use oneflight_testkit::{IssuedSession, TestServer};
+use oneflight_tests::postgres::{PgBouncer, PostgresServer};
 use oneflight_tests::redis::RedisServer;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
@@ -19,6 +20,8 @@ pub(crate) enum Place {
     /// A file in a folder that the test keeps.
     Folder(PathBuf),
     Redis(RedisServer),
+    /// Statements go through pgBouncer, what is told comes from the server itself.
+    Postgres(PostgresServer, PgBouncer),
 }
 
 impl Place {
@@ -35,11 +38,21 @@ impl Place {
         RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).map(Self::Redis)
     }
 
+    /// A PostgreSQL behind a pgBouncer with fewer connections than there are holders; it asks for a server that was away
+    /// again after a tenth of a second, not 15 s.
+    pub(crate) fn postgres() -> Option<Self> {
+        let server = PostgresServer::start()?;
+        let settings = ["default_pool_size = 8", "server_login_retry = 0.1"];
+        let bouncer = PgBouncer::start_with(&server, &settings)?;
+        Some(Self::Postgres(server, bouncer))
+    }
+
     /// Its server crashes.
     pub(crate) fn kill(&mut self) {
         match self {
             Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
             Self::Redis(server) => server.kill(),
+            Self::Postgres(server, _) => server.kill(),
         }
     }
 
@@ -48,22 +61,25 @@ impl Place {
         match self {
             Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
             Self::Redis(server) => server.start_again(),
+            Self::Postgres(server, _) => server.start_again(),
         }
     }
 
-    /// Its server stands still.
+    /// What takes its statements stands still.
     pub(crate) fn freeze(&self) {
         match self {
             Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
             Self::Redis(server) => server.freeze(),
+            Self::Postgres(_, bouncer) => bouncer.freeze(),
         }
     }
 
-    /// Its server goes on.
+    /// What takes its statements goes on.
     pub(crate) fn thaw(&self) {
         match self {
             Self::File(_) | Self::Folder(_) => panic!("a file has no server"),
             Self::Redis(server) => server.thaw(),
+            Self::Postgres(_, bouncer) => bouncer.thaw(),
         }
     }
 
@@ -73,6 +89,9 @@ impl Place {
             Self::File(folder) => vec!["file".to_owned(), folder.path().join(key).display().to_string()],
             Self::Folder(folder) => vec!["file".to_owned(), folder.join(key).display().to_string()],
             Self::Redis(server) => vec!["redis".to_owned(), server.url(), key.to_owned()],
+            Self::Postgres(server, bouncer) => {
+                vec!["postgres".to_owned(), bouncer.url(), server.url(), key.to_owned()]
+            }
         }
     }
 }
