@@ -7,7 +7,9 @@
 
 pub mod cases;
 pub mod faults;
+pub mod login;
 pub mod postgres;
+pub mod provider;
 pub mod redis;
 mod request;
 mod stack;

@@ -11,13 +11,14 @@ use url::Url;
 
 use crate::provider::{Provider, bare_client, read};
 
-pub(crate) const CLIENT_ID: &str = "oneflight-test";
+/// A public client that the provider knows.
+pub const CLIENT_ID: &str = "oneflight-test";
 const CALLBACK: &str = "http://127.0.0.1/callback";
 /// The pages between the first request and the code: login, consent, and the redirects between them.
 const MAX_STEPS: usize = 12;
 
 /// Signs a user in. The token response, as JSON.
-pub(crate) async fn login(provider: &Provider) -> Value {
+pub async fn login(provider: &Provider) -> Value {
     let verifier = "a-verifier-that-is-long-enough-for-rfc-7636-4-1";
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let start = Url::parse_with_params(
@@ -41,13 +42,13 @@ pub(crate) async fn login(provider: &Provider) -> Value {
         ("client_id", CLIENT_ID),
         ("code_verifier", verifier),
     ];
-    let tokens = read(post_form(&format!("{}/token", provider.issuer), &form).await).await;
+    let tokens = read(post_form(&provider.token_url(), &form).await).await;
     assert!(tokens["refresh_token"].is_string(), "{tokens}");
     tokens
 }
 
 /// Posts a form without any credentials of a middleware.
-pub(crate) async fn post_form(url: &str, form: &[(&str, &str)]) -> reqwest::Response {
+pub async fn post_form(url: &str, form: &[(&str, &str)]) -> reqwest::Response {
     bare_client()
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")

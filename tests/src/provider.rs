@@ -14,8 +14,9 @@ const DIR: &str = "ONEFLIGHT_OIDC_PROVIDER_DIR";
 const REQUIRED: &str = "ONEFLIGHT_REQUIRE_REAL";
 
 /// A running provider. Ends with its standard input, that is, with this value.
-pub(crate) struct Provider {
+pub struct Provider {
     _child: Child,
+    /// Its URL.
     pub issuer: String,
     control: String,
     http: reqwest::Client,
@@ -23,20 +24,28 @@ pub(crate) struct Provider {
 
 /// What the provider counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub(crate) struct Counters {
+pub struct Counters {
+    /// Token requests.
     pub token_posts: u64,
+    /// Those that were to refresh.
     pub refresh_posts: u64,
+    /// Those that did.
     pub refreshed: u64,
+    /// Those whose refresh token was no good.
     pub invalid_grant: u64,
+    /// Requests with a good access token.
     pub userinfo_ok: u64,
+    /// Requests with another one.
     pub userinfo_refused: u64,
+    /// Tokens that were revoked.
     pub revocations: u64,
+    /// Grants that ended, with all their tokens.
     pub grants_revoked: u64,
 }
 
 impl Provider {
     /// Starts it on free loopback ports; `None`, with a word why, where it is not installed and not required.
-    pub(crate) async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("oidc-provider");
         let dir = std::env::var_os(DIR).map_or(here.clone(), PathBuf::from);
         if !dir.join("node_modules/oidc-provider").is_dir() {
@@ -72,32 +81,39 @@ impl Provider {
         })
     }
 
-    pub(crate) async fn counters(&self) -> Counters {
+    /// What it counted so far.
+    pub async fn counters(&self) -> Counters {
         serde_json::from_value(self.get("/counters").await).expect("all counters are there")
     }
 
     /// Lets every access token expire.
-    pub(crate) async fn expire(&self) {
+    pub async fn expire(&self) {
         let answer = self.post("/expire", Value::Null).await;
         assert!(answer["expired"].as_u64() > Some(0), "there is a token to expire");
     }
 
     /// What the next token requests meet, in order.
-    pub(crate) async fn faults(&self, faults: Value) {
+    pub async fn faults(&self, faults: Value) {
         self.post("/faults", faults).await;
     }
 
     /// Waits until a token request is held.
-    pub(crate) async fn held(&self) {
+    pub async fn held(&self) {
         self.get("/held").await;
     }
 
     /// Lets the held token request go on.
-    pub(crate) async fn release(&self) {
+    pub async fn release(&self) {
         self.post("/release", Value::Null).await;
     }
 
-    pub(crate) fn userinfo(&self) -> String {
+    /// Where refresh tokens are presented.
+    pub fn token_url(&self) -> String {
+        format!("{}/token", self.issuer)
+    }
+
+    /// What it serves to whoever has an access token.
+    pub fn userinfo(&self) -> String {
         format!("{}/me", self.issuer)
     }
 
@@ -121,14 +137,14 @@ impl Provider {
 }
 
 /// The JSON of an answer.
-pub(crate) async fn read(answer: reqwest::Response) -> Value {
+pub async fn read(answer: reqwest::Response) -> Value {
     let text = answer.text().await.expect("the answer is whole");
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
 }
 
 /// A client that neither follows redirects nor repeats anything.
-pub(crate) fn bare_client() -> reqwest::Client {
-    oneflight_tests::http_builder()
+pub fn bare_client() -> reqwest::Client {
+    crate::http_builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         // Node closes idle connections after 5 s, just when the next request may be on its way.

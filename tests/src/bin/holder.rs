@@ -23,12 +23,12 @@ use oneflight_tests::faults::{FaultyEndpoint, FaultyStore, Points};
 use oneflight_tests::http_builder;
 use tokio::sync::mpsc;
 
-/// `holder TOKEN_URL API_URL REQUEST_MS SAVE_MS LEASE_MS file PATH | redis URL KEY | postgres URL LISTEN_URL KEY`
+/// `holder TOKEN_URL API_URL CLIENT_ID REQUEST_MS SAVE_MS LEASE_MS file PATH | redis URL KEY | postgres URL LISTEN_URL KEY`
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let [token_url, api_url, request, save, lease, store @ ..] = &args[..] else {
+    let [token_url, api_url, client_id, request, save, lease, store @ ..] = &args[..] else {
         panic!("arguments are missing")
     };
     let [request, save, lease] =
@@ -41,10 +41,14 @@ async fn main() {
 
     let points = Arc::new(Points::default());
     let codec = RecordCodec::encrypted(Keys::new(Key::new("test", [7; 32]).unwrap()));
+    let exchange = ReqwestExchange::new(http()).unwrap();
+    let endpoint = OAuthEndpoint::builder(*token_url, *client_id, exchange)
+        .build()
+        .unwrap();
     let session = match store {
         ["file", path] => {
             let store = FileStore::open_with(path, codec).unwrap();
-            open(store, &points, token_url, policy)
+            open(store, &points, endpoint, policy)
         }
         ["redis", url, key] => {
             let stores = RedisStores::builder(*url, codec)
@@ -53,7 +57,7 @@ async fn main() {
                 .connect()
                 .await
                 .unwrap();
-            open(stores.store(key), &points, token_url, policy)
+            open(stores.store(key), &points, endpoint, policy)
         }
         ["postgres", url, listen_url, key] => {
             let stores = PostgresStores::builder(*url, codec)
@@ -66,13 +70,13 @@ async fn main() {
                 .connect()
                 .await
                 .unwrap();
-            open(stores.store(key), &points, token_url, policy)
+            open(stores.store(key), &points, endpoint, policy)
         }
         _ => panic!("there is no store {store:?}"),
     };
     let holder = Arc::new(Holder {
         session,
-        http: http_builder().build().unwrap(),
+        http: http().build().unwrap(),
         api_url: (*api_url).to_owned(),
     });
     say("ready");
@@ -101,9 +105,12 @@ async fn main() {
     process::exit(0);
 }
 
-fn open(store: impl Store, points: &Arc<Points>, token_url: &str, policy: Policy) -> Session {
-    let http = ReqwestExchange::new(http_builder()).unwrap();
-    let endpoint = OAuthEndpoint::builder(token_url, "app", http).build().unwrap();
+fn http() -> reqwest::ClientBuilder {
+    // Node closes idle connections after 5 s, just when the next request may be on its way.
+    http_builder().pool_idle_timeout(Duration::from_secs(2))
+}
+
+fn open(store: impl Store, points: &Arc<Points>, endpoint: OAuthEndpoint, policy: Policy) -> Session {
     Session::builder()
         .endpoint(FaultyEndpoint::new(endpoint, points))
         .store(FaultyStore::new(store, points))

@@ -5,9 +5,8 @@ use oneflight::endpoint::{OAuthEndpoint, discover};
 use oneflight::tower::OneflightLayer;
 use oneflight::{Policy, Session};
 use oneflight_reqwest::{OneflightMiddleware, ReqwestExchange};
-
-use crate::login::CLIENT_ID;
-use crate::provider::{Provider, bare_client};
+use oneflight_tests::login::CLIENT_ID;
+use oneflight_tests::provider::{Provider, bare_client};
 
 /// Sends a GET to this URL; the status of the answer, or why there is none.
 pub(crate) type Get = Box<dyn Fn(String) -> BoxFuture<'static, Result<u16, String>> + Send + Sync>;

@@ -4,13 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod clients;
-mod login;
 mod naive;
-mod provider;
 mod rounds;
 
-use login::login;
-use provider::Provider;
+use oneflight_tests::login::login;
+use oneflight_tests::provider::Provider;
 
 #[tokio::test]
 async fn s1_a_naive_client_loses_the_grant_in_the_same_rounds() {

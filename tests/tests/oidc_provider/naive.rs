@@ -4,10 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
+use oneflight_tests::login::{CLIENT_ID, post_form};
+use oneflight_tests::provider::{Provider, bare_client, read};
 use serde_json::Value;
-
-use crate::login::{CLIENT_ID, post_form};
-use crate::provider::{Provider, bare_client, read};
 
 /// The tokens that all requests share.
 type Shared = Arc<Mutex<(String, String)>>;
@@ -38,7 +37,7 @@ async fn call(http: &reqwest::Client, provider: &Provider, tokens: &Shared) -> b
         ("refresh_token", &refresh),
         ("client_id", CLIENT_ID),
     ];
-    let answer = post_form(&format!("{}/token", provider.issuer), &form).await;
+    let answer = post_form(&provider.token_url(), &form).await;
     if answer.status() != 200 {
         return false;
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use oneflight::{EndReason, JsonTokens, Session, Status};
+use oneflight_tests::login::login;
+use oneflight_tests::provider::{Counters, Provider};
 use serde_json::json;
 
 use crate::clients::{Get, session};
-use crate::login::login;
-use crate::provider::{Counters, Provider};
 
 /// Rounds of expiry for each number of parallel requests.
 const ROUNDS: usize = 20;

@@ -6,7 +6,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use oneflight_testkit::{IssuedSession, TestServer};
+use oneflight_tests::login::CLIENT_ID;
 use oneflight_tests::postgres::{PgBouncer, PostgresServer};
+use oneflight_tests::provider::Provider;
 use oneflight_tests::redis::RedisServer;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
@@ -106,6 +108,33 @@ pub(crate) const LONG: Lengths = Lengths(20_000, 10_000, 60_000);
 /// As short as a busy machine allows: what is waited for after a crash.
 pub(crate) const SHORT: Lengths = Lengths(2_000, 2_000, 5_000);
 
+/// Where a holder presents its tokens, and as whom.
+pub(crate) struct Server {
+    pub(crate) token_url: String,
+    pub(crate) api_url: String,
+    pub(crate) client_id: &'static str,
+}
+
+impl From<&TestServer> for Server {
+    fn from(server: &TestServer) -> Self {
+        Self {
+            token_url: server.token_url(),
+            api_url: server.api_url("/api/notes"),
+            client_id: "app",
+        }
+    }
+}
+
+impl From<&Provider> for Server {
+    fn from(provider: &Provider) -> Self {
+        Self {
+            token_url: provider.token_url(),
+            api_url: provider.userinfo(),
+            client_id: CLIENT_ID,
+        }
+    }
+}
+
 /// A running holder; killed with its value.
 pub(crate) struct Process {
     child: Child,
@@ -114,9 +143,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) async fn start(server: &TestServer, place: &Place, key: &str, lengths: Lengths) -> Self {
+    pub(crate) async fn start(server: impl Into<Server>, place: &Place, key: &str, lengths: Lengths) -> Self {
+        let server = server.into();
         let mut child = Command::new(env!("CARGO_BIN_EXE_holder"))
-            .args([server.token_url(), server.api_url("/api/notes")])
+            .args([&*server.token_url, &server.api_url, server.client_id])
             .args([lengths.0, lengths.1, lengths.2].map(|millis| millis.to_string()))
             .args(place.args(key))
             .stdin(Stdio::piped())
@@ -155,11 +185,12 @@ impl Process {
     }
 
     pub(crate) async fn sign_in(&mut self, issued: &IssuedSession) {
-        self.tell(&format!(
-            "sign-in {} {}",
-            issued.access_token,
-            issued.refresh_token()
-        ));
+        self.sign_in_with(&issued.access_token, issued.refresh_token())
+            .await;
+    }
+
+    pub(crate) async fn sign_in_with(&mut self, access: &str, refresh: &str) {
+        self.tell(&format!("sign-in {access} {refresh}"));
         self.hear("signed-in").await;
     }
 
