@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oneflight_testkit::{Gate, Hold, Point, Rotation, TestServer};
 use support::home::Home;
@@ -40,6 +40,28 @@ fn arrived(gate: &Gate, count: usize) {
     });
 }
 
+/// Waits until the process holds the lock of the session, or waits for it.
+fn at_the_lock(child: &Child) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let begun = Instant::now();
+    let has_it = || {
+        let files = fs::read_dir(format!("/proc/{}/fd", child.id()))
+            .into_iter()
+            .flatten();
+        let mut names = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+        names.any(|name| name.ends_with("default.session.lock"))
+    };
+    while !has_it() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it never came to the lock"
+        );
+        std::thread::yield_now();
+    }
+}
+
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([name, &child.id().to_string()])
@@ -60,6 +82,7 @@ fn c11_p3_any_number_of_processes_make_one_refresh_and_print_one_token() {
     let gate = server.hold(Hold::answers(Point::Refresh));
     let all: Vec<Child> = (0..PROCESSES).map(|_| start(&home)).collect();
     arrived(&gate, 1);
+    all.iter().for_each(at_the_lock);
     gate.open();
     let tokens: Vec<String> = all.into_iter().map(printed).collect();
     assert_eq!(tokens, vec![tokens[0].clone(); PROCESSES]);
