@@ -15,12 +15,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         return pages(handed_on(rest));
     }
     if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--command") {
-        say("building the command in release mode (some minutes the first time)");
-        return shown(
-            cargo()
-                .args(["bench", "--package", "oneflight-cli", "--bench", "start", "--"])
-                .args(handed_on(rest)),
-        );
+        return command(handed_on(rest));
     }
     if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "--stores") {
         return stores(handed_on(rest));
@@ -37,7 +32,18 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 pub(crate) fn smoke() -> Result<(), Failure> {
     let quick = ["--test".to_owned()];
     run(&quick)?;
+    command(&quick)?;
     stores(&quick)
+}
+
+/// The start of the command.
+fn command(args: &[String]) -> Result<(), Failure> {
+    say("building the command in release mode (some minutes the first time)");
+    shown(
+        cargo()
+            .args(["bench", "--package", "oneflight-cli", "--bench", "start", "--"])
+            .args(args),
+    )
 }
 
 /// The measurements over a file, Redis and PostgreSQL, whose servers they start and stop; `args` are those of `benches/stores`.
