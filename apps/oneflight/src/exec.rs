@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::access::{self, Demand, ValidityArg};
 use crate::exit::{Exit, Problem};
+use crate::login::SECRET_VARIABLE;
 use crate::profile::ProfileArg;
 
 /// What `--help` adds to the exit codes.
@@ -47,7 +48,10 @@ pub(crate) fn run(args: ExecArgs) -> Result<Exit, Problem> {
         return Ok(Exit::Well);
     };
     let mut command = Command::new(&program);
-    command.args(words).env(&args.env, access.token());
+    command
+        .args(words)
+        .env_remove(SECRET_VARIABLE)
+        .env(&args.env, access.token());
     // Nobody hears of it afterwards.
     if let Err(problem) = access.handed_over() {
         eprintln!("warning: {problem}; {}", problem.next_step());

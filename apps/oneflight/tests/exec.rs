@@ -44,6 +44,13 @@ fn c14_the_command_finds_the_token_in_its_environment_and_nowhere_else() {
         "printf '%s|%s' \"$MY_TOKEN\" \"$ACCESS_TOKEN\"",
     ];
     assert_eq!(stdout(&exec(&home, &other)), format!("{token}|"));
+    // Nor does it find another secret there.
+    let mut command = home.command(&["exec", "--", "sh", "-c", "printf %s \"$ONEFLIGHT_CLIENT_SECRET\""]);
+    let output = command
+        .env("ONEFLIGHT_CLIENT_SECRET", "s3cret")
+        .output()
+        .expect("it starts");
+    assert_eq!(stdout(&output), "");
     // Nobody else on the machine reads it there.
     let args = ["--", "sh", "-c", "tr '\\0' ' ' </proc/$$/cmdline"];
     assert!(!stdout(&exec(&home, &args)).contains(&token));

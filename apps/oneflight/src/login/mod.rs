@@ -29,7 +29,7 @@ pub(crate) use given::read_each;
 pub(crate) use how::How;
 pub(crate) use id_token::Granted;
 pub(crate) use problem::LoginError;
-pub(crate) use wish::{authentication, client_secret, default_scope};
+pub(crate) use wish::{SECRET_VARIABLE, authentication, client_secret, default_scope};
 
 /// `oneflight login`
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use crate::cli::{issuer, not_empty};
 use crate::profile::{Authentication, Encryption, Profile, ProfileName, Settings};
 
 /// Holds the client's secret, where no file does.
-pub(super) const SECRET_VARIABLE: &str = "ONEFLIGHT_CLIENT_SECRET";
+pub(crate) const SECRET_VARIABLE: &str = "ONEFLIGHT_CLIENT_SECRET";
 
 /// Where to sign in, as whom, and for what.
 #[derive(Debug, Args)]
