@@ -102,7 +102,8 @@ function countOthers(ctx) {
 }
 
 const server = createServer((request, response) => callback(request, response));
-server.listen(0, '127.0.0.1');
+// As it comes, more than 511 connections at once are too many, and some are reset.
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
 await once(server, 'listening');
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
