@@ -176,6 +176,10 @@ pub(crate) fn is_of_ledger(ticket: LoadTicket) -> bool {
     ticket.lane == Lane::Ledger
 }
 
+pub(crate) fn is_of_flight(ticket: LoadTicket) -> bool {
+    ticket.lane == Lane::Flight
+}
+
 /// How far a set is into its life: 0 fresh, 1 due for renewal, 2 expired.
 pub(crate) fn age(tokens: &TokenSet, now: Now) -> u8 {
     let Some(lifetime) = tokens.expires_in else {

@@ -8,7 +8,7 @@ use super::rules::{LEASE, LIFETIME, LockKind, TICK};
 use super::server::Name;
 use super::world::{Checked, LockState, Violation, World, ensure};
 use crate::answer::{LossCause, NotProcessedCause, Verdict};
-use crate::machine::fingerprint::is_of_ledger;
+use crate::machine::fingerprint::{is_of_flight, is_of_ledger};
 use crate::machine::{Demand, Demanded, LockResult, Revocation, Stamp, StoreFailed};
 use crate::{EndReason, Now, State};
 
@@ -330,6 +330,10 @@ impl World {
         self.past.doubtful[usize::from(token.family)] |= 1 << token.index;
     }
 
+    fn look(&mut self, slot: u8) {
+        self.holder_mut(slot).looked = self.past.stored;
+    }
+
     fn go(&mut self, slot: u8, at: usize, how: How) -> Checked {
         let op = self.holder_mut(slot).ops.remove(at);
         match (op, how) {
@@ -363,7 +367,12 @@ impl World {
                 }
                 self.tell(slot, |machine, now| machine.loaded(now, ticket, Err(StoreFailed)))
             }
-            (Op::Load(ticket), _) => self.answer(slot, how, Op::Loaded(ticket, Ok(self.store.clone()))),
+            (Op::Load(ticket), _) => {
+                if is_of_flight(ticket) {
+                    self.look(slot);
+                }
+                self.answer(slot, how, Op::Loaded(ticket, Ok(self.store.clone())))
+            }
             (Op::Save(ticket, save), How::Fail | How::FailLanded) => {
                 self.left.store_faults -= 1;
                 if how == How::FailLanded {
@@ -373,6 +382,9 @@ impl World {
             }
             (Op::Save(ticket, save), _) => {
                 let swap = self.swap(&save)?;
+                if matches!(save.record.state, State::Live { mark: Some(_), .. }) {
+                    self.look(slot);
+                }
                 self.answer(slot, how, Op::Saved(ticket, Ok(swap)))
             }
             (Op::Refresh(ticket, token), How::Lose) => {

@@ -82,6 +82,8 @@ pub(super) struct Holder {
     /// It was told to sign out before it knew what stands in the store: the read that is under way will tell, or the one
     /// after it.
     pub(super) signed_out_unseen: [bool; 2],
+    /// Refresh tokens that had stood in the store when its renewal last read or marked it, by family, as bits.
+    pub(super) looked: [u32; FAMILIES],
     pub(super) closed: bool,
     /// Sessions that stood there then.
     pub(super) signed_out_unseen_in: u8,
@@ -111,6 +113,7 @@ impl Holder {
             reads_too_early: false,
             sign_in_read: true,
             signed_out_unseen: [false; 2],
+            looked: [0; FAMILIES],
             closed: false,
             signed_out_unseen_in: 0,
         }

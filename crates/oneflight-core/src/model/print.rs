@@ -76,6 +76,9 @@ impl World {
             holder.signed_out_unseen_in,
         ));
         print.put((holder.reads_too_early, holder.closed));
+        if !self.rules.sound() {
+            print.put(holder.looked);
+        }
         print.put(&holder.refused);
         print.put(holder.hint.is_some());
         print.stored(holder.hint.as_ref().and_then(Option::as_ref));
