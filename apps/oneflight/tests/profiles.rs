@@ -265,6 +265,32 @@ fn c1_p9_an_encrypted_profile_needs_its_key_and_is_never_left_readable() {
     assert_eq!(server.counters().refresh_posts, 1, "nothing more was sent");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn c1_p9_where_there_is_no_keyring_a_login_that_wants_one_spends_nothing_and_says_what_else_there_is() {
+    let (server, home) = (server(), Home::new());
+    let given = server.issue_session();
+    let args = [
+        "login",
+        "--with-refresh-token",
+        "--client-id",
+        "app",
+        "--encrypt",
+        "keyring",
+    ];
+    let mut command = home.command(&[&args[..], &["--issuer", server.issuer()]].concat());
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+    let output = fed(command, given.refresh_token());
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("there is no keyring here"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!home.file("default.json").exists() && !home.file("default.session").exists());
+    assert_eq!(server.counters().refresh_posts, 0);
+}
+
 #[test]
 fn c1_a_session_that_was_readable_is_encrypted_by_the_next_login() {
     let (server, home) = (server(), Home::new());

@@ -180,7 +180,7 @@ impl LoginError {
                 "choose another --profile, or end that session first with `oneflight logout --profile {name}`"
             ),
             Self::Encrypt { .. } => {
-                "say `--encrypt env VARIABLE`, `--encrypt key-file PATH` or `--encrypt none`".to_owned()
+                "say `--encrypt keyring`, `--encrypt env VARIABLE`, `--encrypt key-file PATH` or `--encrypt none`".to_owned()
             }
             Self::WouldDecrypt { name } => {
                 format!(

@@ -12,6 +12,9 @@ use super::LoginError;
 use crate::cli::{issuer, not_empty};
 use crate::profile::{Authentication, Encryption, Profile, ProfileName, Settings};
 
+/// All profiles that are encrypted so share one key in the keyring.
+const KEYRING_KEY: &str = "profiles";
+
 /// Holds the client's secret, where no file does.
 pub(crate) const SECRET_VARIABLE: &str = "ONEFLIGHT_CLIENT_SECRET";
 
@@ -37,7 +40,7 @@ pub(crate) struct WishArgs {
     /// The audience that the tokens are for, where the server wants that instead
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
-    /// Encrypt the session with a key: `env VARIABLE`, `key-file PATH`, or `none` [default: as the profile is, else none]
+    /// Encrypt the session with a key: `keyring`, `env VARIABLE`, `key-file PATH`, or `none` [default: as the profile is, else none]
     #[arg(long, value_names = ["WHERE", "WHICH"], num_args = 1..=2)]
     encrypt: Vec<String>,
 }
@@ -121,6 +124,7 @@ impl WishArgs {
         match words[..] {
             [] => Ok(None),
             ["none"] => Ok(Some(Encryption::None)),
+            ["keyring"] => Ok(Some(Encryption::Keyring(KEYRING_KEY.to_owned()))),
             ["env", variable] => Ok(Some(Encryption::Environment(variable.to_owned()))),
             // It will be read from other folders, too.
             ["key-file", path] => match std::path::absolute(path) {

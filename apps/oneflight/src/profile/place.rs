@@ -93,6 +93,11 @@ impl Place {
         self.folder.join(format!("{name}.session"))
     }
 
+    /// What keeps two logins from making a key in the keyring at the same time.
+    pub(crate) fn keyring_lock(&self) -> PathBuf {
+        self.folder.join("keyring.lock")
+    }
+
     /// The profiles there are, sorted.
     ///
     /// # Errors

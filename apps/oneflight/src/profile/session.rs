@@ -7,6 +7,9 @@ use oneflight_reqwest::ReqwestExchange;
 use super::{Encryption, Place, ProfileError, ProfileName, Settings};
 use crate::tls;
 
+/// What keyrings call the program whose keys these are.
+const KEYRING_SERVICE: &str = "oneflight";
+
 /// A profile that exists: one grant of one user.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -121,7 +124,7 @@ impl Profile {
     /// # Errors
     /// [`ProfileError::Store`] and [`ProfileError::Key`].
     pub(crate) fn store_for_login(&self, old: Option<&Self>) -> Result<FileStore, ProfileError> {
-        let codec = match (self.key()?, old.map(Self::key).transpose()?.flatten()) {
+        let codec = match (self.key_for_login()?, old.map(Self::key).transpose()?.flatten()) {
             (Some(key), Some(old)) => RecordCodec::encrypted(Keys::new(key).and_old(old)),
             (Some(key), None) => RecordCodec::encrypted(Keys::new(key)).accepting_unencrypted(),
             (None, _) => RecordCodec::dangerously_unencrypted(),
@@ -141,11 +144,26 @@ impl Profile {
             Encryption::None => Ok(None),
             Encryption::Environment(variable) => Key::from_env(variable).map(Some),
             Encryption::KeyFile(path) => Key::from_file(path).map(Some),
+            Encryption::Keyring(key) => Key::from_keyring(KEYRING_SERVICE, key).map(Some),
         };
-        found.map_err(|source| ProfileError::Key {
+        found.map_err(|source| self.without_key(source))
+    }
+
+    /// The same, and makes one in the keyring if there is none.
+    fn key_for_login(&self) -> Result<Option<Key>, ProfileError> {
+        let Encryption::Keyring(key) = &self.settings.encryption else {
+            return self.key();
+        };
+        let lock = self.place.keyring_lock();
+        let found = Key::from_keyring_or_new(KEYRING_SERVICE, key, lock);
+        found.map(Some).map_err(|source| self.without_key(source))
+    }
+
+    fn without_key(&self, source: KeyError) -> ProfileError {
+        ProfileError::Key {
             name: self.name.clone(),
             source,
-        })
+        }
     }
 
     fn unusable(&self, source: ConfigError) -> ProfileError {

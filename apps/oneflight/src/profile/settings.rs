@@ -76,6 +76,8 @@ pub(crate) enum Encryption {
     Environment(String),
     /// In that file.
     KeyFile(PathBuf),
+    /// In the keyring of the operating system, by that name.
+    Keyring(String),
 }
 
 /// How the authorization server behaves, where that is known; `oneflight doctor` finds it out.
