@@ -3,7 +3,9 @@
 //! Such a file may be removed: by whoever cleans a folder up, and by pruning, which holds it then. Whoever has the lock on a
 //! file that is gone has nothing, and goes on with the one in its place.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+#[cfg(unix)]
+use std::fs;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
