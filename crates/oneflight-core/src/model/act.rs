@@ -443,7 +443,8 @@ impl World {
             }
             Op::Saved(ticket, result) => self.tell(slot, |machine, now| machine.saved(now, ticket, result)),
             Op::Answered(ticket, token, None) => {
-                self.holder_mut(slot).refused.push(token);
+                let holder = self.holder_mut(slot);
+                holder.refused.push((token, holder.presented));
                 let verdict = Verdict::Dead { code: None };
                 self.tell(slot, |machine, now| machine.refreshed(now, ticket, verdict))
             }

@@ -69,8 +69,10 @@ pub(super) struct Holder {
     pub(super) hint: Option<Option<Stored>>,
     /// Refresh tokens that this holder got, by family, as bits.
     pub(super) known: [u32; FAMILIES],
-    /// Refresh tokens that the server refused this holder for good.
-    pub(super) refused: Vec<Name>,
+    /// The access token of the set whose refresh token it presented last.
+    pub(super) presented: Option<Name>,
+    /// Refresh tokens that the server refused this holder for good, and the access tokens beside them.
+    pub(super) refused: Vec<(Name, Option<Name>)>,
     /// Sessions that this holder knows to be signed out, as bits.
     pub(super) over: u8,
     /// Sessions that it was told to sign out.
@@ -107,6 +109,7 @@ impl Holder {
             waiting: Vec::new(),
             hint: None,
             known: [0; FAMILIES],
+            presented: None,
             refused: Vec::new(),
             over: 0,
             signed_out: 0,

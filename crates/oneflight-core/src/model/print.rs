@@ -77,7 +77,7 @@ impl World {
         ));
         print.put((holder.reads_too_early, holder.closed));
         if !self.rules.sound() {
-            print.put(holder.looked);
+            print.put((holder.looked, holder.presented));
         }
         print.put(&holder.refused);
         print.put(holder.hint.is_some());

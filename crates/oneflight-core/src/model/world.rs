@@ -276,6 +276,7 @@ impl World {
                 let base = request.base.ok_or(Violation("a refresh without a token"))?;
                 self.may_present(slot, &base)?;
                 let token = refresh(&base);
+                self.holder_mut(slot).presented = Some(holder::access(&base));
                 match self.sends.iter_mut().find(|(name, _)| *name == token) {
                     Some((_, count)) => *count += 1,
                     None => self.sends.push((token, 1)),
