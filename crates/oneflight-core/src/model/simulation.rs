@@ -2,7 +2,7 @@
 //!
 //! Each seed is one schedule: the rules of its world, and what happens next, each step anew. A broken promise is told with
 //! its seed, and `ONEFLIGHT_SIMULATION_SEED` plays that schedule again. `ONEFLIGHT_SIMULATION_STEPS` says how many steps
-//! are made in all.
+//! are made in all, `ONEFLIGHT_SIMULATION_FROM` with which seed to begin: a long walk can be gone in parts.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -22,6 +22,9 @@ const STEPS: u64 = 10_000_000;
 
 /// Steps of one schedule, at most. What may go wrong is spent by then.
 const LONGEST: u32 = 600;
+
+/// After so many steps a thread says how far it came.
+const TELL_EVERY: u64 = 10_000_000;
 
 /// How often a world at rest is asked whether the session lives on: once in so many steps, and at the end.
 const ASK_EVERY: u32 = 64;
@@ -259,6 +262,7 @@ fn s1_p2_p3_p15_l1_a_simulation_of_many_holders_keeps_every_promise() {
         return;
     }
     let steps = number("ONEFLIGHT_SIMULATION_STEPS").unwrap_or(STEPS);
+    let from = number("ONEFLIGHT_SIMULATION_FROM").unwrap_or(0);
     let started = Instant::now();
     let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let each = steps.div_ceil(threads);
@@ -266,8 +270,9 @@ fn s1_p2_p3_p15_l1_a_simulation_of_many_holders_keeps_every_promise() {
         .map(|first| {
             thread::spawn(move || {
                 let (mut made, mut schedules) = (0, 0);
+                let mut tell_at = TELL_EVERY;
                 // Every thread has its own seeds: they are the same, however many threads there are.
-                for seed in (first..).step_by(usize::try_from(threads).expect("few threads")) {
+                for seed in (from + first..).step_by(usize::try_from(threads).expect("few threads")) {
                     let (rules, mut dice) = schedule(seed);
                     let played = play(&rules, &mut dice);
                     if let Some((promise, gone)) = played.broken {
@@ -277,6 +282,10 @@ fn s1_p2_p3_p15_l1_a_simulation_of_many_holders_keeps_every_promise() {
                     schedules += 1;
                     if made >= each {
                         break;
+                    }
+                    if made >= tell_at {
+                        println!("simulation: {schedules} schedules, {made} steps, to seed {seed}");
+                        tell_at += TELL_EVERY;
                     }
                 }
                 (made, schedules)
@@ -296,15 +305,25 @@ fn s1_p2_p3_p15_l1_a_simulation_of_many_holders_keeps_every_promise() {
     );
 }
 
-/// How many schedules it takes until a planted fault shows.
+/// How many schedules it takes until a planted fault shows. The seed of the last shows it again, and so does what is told of it.
 fn found_after(plant: impl Fn(&mut Rules)) -> u64 {
     let most = 20_000;
-    let broken = |seed: &u64| {
-        let (rules, mut dice) = schedule(*seed);
-        play(&rules.with(&plant), &mut dice).broken.is_some()
+    let broken = |seed| {
+        let (rules, mut dice) = schedule(seed);
+        let rules = rules.with(&plant);
+        play(&rules, &mut dice).broken.map(|found| (seed, rules, found))
     };
-    let found = (0..most).find(broken);
-    found.unwrap_or_else(|| panic!("not found in {most} schedules")) + 1
+    let found = (0..most).find_map(broken);
+    let (seed, rules, (promise, gone)) = found.unwrap_or_else(|| panic!("not found in {most} schedules"));
+    let (_, _, again) = broken(seed).expect("it shows again");
+    assert_eq!(again, (promise, gone.clone()));
+    let told = shortened(&rules, promise, &gone);
+    let replayed = replay(&Rc::new(rules), &told);
+    assert!(
+        replayed.is_err_and(|violation| violation.0 == promise),
+        "{promise}"
+    );
+    seed + 1
 }
 
 #[test]
