@@ -26,6 +26,9 @@ pub const POINTS: [&str; 10] = [
 /// Where a save comes to that finds another version; no attempt has to come here.
 pub const SAVE_REFUSED: &str = "save-refused";
 
+/// Where a request comes to that its connection took over, and that nobody can call back; it comes here only if it is to stop.
+pub const IN_CONNECTION: &str = "in-connection";
+
 /// What is to happen where.
 #[derive(Default)]
 pub struct Points {
@@ -60,6 +63,10 @@ impl Points {
         *self.tell.lock().unwrap() = Some(known(point));
     }
 
+    fn stops_at(&self, point: &'static str) -> bool {
+        *self.stop.lock().unwrap() == Some(point)
+    }
+
     fn at(&self, point: &'static str) {
         if *self.tell.lock().unwrap() == Some(point) {
             say(point);
@@ -86,13 +93,13 @@ fn say(point: &str) {
 }
 
 fn known(point: &str) -> &'static str {
-    let mut all = POINTS.into_iter().chain([SAVE_REFUSED]);
+    let mut all = POINTS.into_iter().chain([SAVE_REFUSED, IN_CONNECTION]);
     all.find(|known| *known == point).expect("there is such a point")
 }
 
 /// A token endpoint with the points around a request.
 pub struct FaultyEndpoint<E> {
-    inner: E,
+    inner: Arc<E>,
     points: Arc<Points>,
 }
 
@@ -100,7 +107,21 @@ impl<E> FaultyEndpoint<E> {
     /// Around this one.
     pub fn new(inner: E, points: &Arc<Points>) -> Self {
         let points = Arc::clone(points);
+        let inner = Arc::new(inner);
         Self { inner, points }
+    }
+
+    /// Hands the request to a task of its own, which goes on although nobody waits for it any more.
+    async fn by_a_connection(&self, request: RefreshRequest) -> Reply
+    where
+        E: TokenEndpoint,
+    {
+        let (inner, points) = (Arc::clone(&self.inner), Arc::clone(&self.points));
+        let sent = tokio::spawn(async move {
+            points.at(IN_CONNECTION);
+            inner.refresh(request).await
+        });
+        sent.await.expect("it does not panic")
     }
 }
 
@@ -108,7 +129,10 @@ impl<E: TokenEndpoint> TokenEndpoint for FaultyEndpoint<E> {
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Reply> {
         Box::pin(async move {
             self.points.at("before-send");
-            let reply = self.inner.refresh(request).await;
+            let reply = match self.points.stops_at(IN_CONNECTION) {
+                true => self.by_a_connection(request).await,
+                false => self.inner.refresh(request).await,
+            };
             self.points.at("answered");
             reply
         })
