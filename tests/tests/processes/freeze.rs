@@ -111,6 +111,28 @@ async fn in_its_connection(place: &Place) {
     assert_eq!(counters.families_alive, 0);
 }
 
+/// The lock of a file is its holder's while it sleeps: the other one waits, and nothing is sent twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p5_a_frozen_holder_keeps_the_lock_of_a_file_and_loses_nothing() {
+    let server = TestServer::start().await.unwrap();
+    let place = Place::file();
+    let (mut first, mut next) = frozen_at("answered", &place, &server).await;
+    let (ok, error) = next.asked().await;
+    assert_eq!(ok, 0);
+    assert!(
+        error.starts_with("Transient") && error.contains("LockBusy"),
+        "{error}"
+    );
+    first.thaw();
+    first.tell("go");
+    assert_eq!(first.asked().await, (3, "none".to_owned()));
+    next.tell("retry");
+    next.tell("ask 3");
+    assert_eq!(next.asked().await, (3, "none".to_owned()));
+    let counters = server.counters();
+    assert_eq!((counters.refresh_posts, counters.reuse_detected), (1, 0));
+}
+
 /// Over both stores at once: nearly all of it is waiting.
 async fn over_each(case: impl AsyncFn(&Place)) {
     let over = async |place: Option<Place>| {
