@@ -77,8 +77,8 @@ pub use endpoint::{HttpExchange, TokenEndpoint};
 pub use error::{Action, ConfigError, Error};
 pub use oneflight_core::machine::{GrantKind, Policy, Renew, Stamp, Status, Swap};
 pub use oneflight_core::{
-    AccessToken, EndReason, MonoTime, Now, Profile, Record, RefreshToken, Secret, SessionId, State, Stored,
-    TokenError, TokenSet, Version, WallTime,
+    AccessToken, BackOff, EndReason, HolderId, Mark, MonoTime, Now, Profile, Record, RefreshToken, Secret,
+    SessionId, State, Stored, TokenError, TokenSet, Version, WallTime,
 };
 #[cfg(feature = "oauth2")]
 pub use session::OAuth2Tokens;
