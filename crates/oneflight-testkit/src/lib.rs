@@ -3,7 +3,8 @@
 //! [`TestServer`] runs on loopback, inside your test: an authorization server that rotates refresh
 //! tokens and detects their reuse, an API that checks access tokens, and fault points for what goes
 //! wrong between the two. It tests *any* client, over real sockets; it does not depend on the other
-//! crates of oneflight.
+//! crates of oneflight, except with the feature `store`, which adds [the suite that every store of
+//! a session must pass](#testing-your-own-store).
 //!
 //! - Tokens expire when you say so: [on command](TestServer::expire_access_tokens) or on a
 //!   [virtual clock](Clock::virtual_at).
@@ -92,6 +93,27 @@
 //!
 //! Clients that block, and tests that pause tokio's clock, want the server on
 //! [a thread of its own](Builder::start_in_thread).
+//!
+//! # Testing your own store
+//!
+//! With the feature `store` there is one more module, `store`: what every store of a session must do, as some fifty named
+//! cases, for those of oneflight and for yours. Give it a function that makes an empty record and says how another process
+//! would open it; each case is a test that says what it proves, and a failure says what was expected and what the store did.
+//!
+//! ```
+//! # #[cfg(feature = "store")]
+//! # mod yours {
+//! use oneflight::MemoryStore;
+//! use oneflight_testkit::store::Subject;
+//!
+//! async fn my_store() -> Subject {
+//!     let record = MemoryStore::new(); // your store in place of it
+//!     Subject::new(move || std::future::ready(record.clone())).tells_changes()
+//! }
+//!
+//! oneflight_testkit::store_conformance!(my_store);
+//! # }
+//! ```
 //!
 //! # Endpoints
 //!
@@ -190,6 +212,8 @@
 
 mod clock;
 pub mod server;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use clock::Clock;
 pub use server::{

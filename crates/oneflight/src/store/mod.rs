@@ -32,6 +32,9 @@ pub type Changes = Pin<Box<dyn Stream<Item = Version> + Send>>;
 /// # Cancel safety
 /// A future that is dropped may or may not have had its effect; the driver reads again before it decides. A dropped
 /// [`lock`](Self::lock) must not stay held.
+///
+/// # Stores of your own
+/// `oneflight-testkit` (feature `store`) has the cases that every store must pass.
 pub trait Store: Send + Sync + 'static {
     /// Reads the record; `None`: there is none.
     ///
@@ -48,7 +51,8 @@ pub trait Store: Send + Sync + 'static {
     /// Writes the record if the version that stands there is `expected`; `None`: if there is no record.
     ///
     /// Atomic, and durable before it says [`Swap::Written`] if the store can be. Also called without the lock, by
-    /// sign-in and sign-out.
+    /// sign-in and sign-out. Its version is greater than the one it replaces; if a record is removed and made anew, its
+    /// versions are not those of before.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known that the record was written, or that it was not.
