@@ -112,7 +112,7 @@ impl Place {
         let remove = self.does(|place| {
             Box::pin(async move {
                 let stores = place.builder().connect().await.unwrap();
-                assert!(stores.remove("user").await.unwrap());
+                assert!(stores.remove("user").await.unwrap() && !stores.remove("user").await.unwrap());
                 let keys: Vec<String> = stores.keys().try_collect().await.unwrap();
                 assert!(keys.is_empty());
             })

@@ -54,7 +54,7 @@ async fn redis() -> Option<Subject> {
     let subject = subject.remove(with(&server, |server| {
         Box::pin(async {
             let stores = builder(&server.url()).connect().await.unwrap();
-            assert!(stores.remove("user").await.unwrap());
+            assert!(stores.remove("user").await.unwrap() && !stores.remove("user").await.unwrap());
         })
     }));
     let subject = subject.raw(with(&server, |server| {

@@ -1,12 +1,10 @@
 //! What stands in Redis, who may change it, and who learns of it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
 use oneflight::record::{Key, Keys, RecordCodec};
-use oneflight::{State, Store as _, Swap, Version};
+use oneflight::{Store as _, Swap, Version};
 use oneflight_redis::RedisStores;
 use oneflight_tests::redis::RedisServer;
 use oneflight_tests::within;
@@ -21,42 +19,6 @@ fn written(swap: Swap) -> Version {
         Swap::Written(version) => version,
         other => panic!("{other:?}"),
     }
-}
-
-#[tokio::test]
-async fn of_a_hundred_writers_one_wins_each_version() {
-    let Some(server) = RedisServer::start() else {
-        return;
-    };
-    within(async {
-        let mut processes = Vec::new();
-        for _ in 0..4 {
-            processes.push(stores(&server).await.store("user"));
-        }
-        let mut versions = BTreeSet::new();
-        for round in 0..10 {
-            let expected = processes[0].load().await.unwrap().map(|stored| stored.version);
-            let writes = (0..100).map(|writer| {
-                let store = processes[writer % 4].clone();
-                async move {
-                    store
-                        .compare_and_swap(expected, live(writer as u64))
-                        .await
-                        .unwrap()
-                }
-            });
-            let swaps = join_all(writes).await;
-            let winners: Vec<usize> = (0..100)
-                .filter(|&writer| swaps[writer] != Swap::Conflict)
-                .collect();
-            assert_eq!(winners.len(), 1, "round {round}");
-            let stored = processes[1].load().await.unwrap().unwrap();
-            assert_eq!(stored.record.set, winners[0] as u64);
-            assert_eq!(written(swaps[winners[0]]), stored.version);
-            assert!(versions.insert(stored.version) && versions.last() == Some(&stored.version));
-        }
-    })
-    .await;
 }
 
 /// Lua's numbers are exact up to 2⁵³ only.
@@ -82,71 +44,6 @@ async fn neighbouring_versions_beyond_what_a_script_can_count_are_told_apart() {
     let swap = store.compare_and_swap(Some(high), live(4)).await.unwrap();
     assert_eq!(written(swap), Version(high.0 + 1));
     assert_eq!(store.load().await.unwrap().unwrap().record.set, 4);
-}
-
-#[tokio::test]
-async fn a_record_that_was_removed_and_made_anew_is_not_taken_for_the_old_one() {
-    let Some(server) = RedisServer::start() else {
-        return;
-    };
-    let stores = stores(&server).await;
-    let store = stores.store("user");
-    let first = written(store.compare_and_swap(None, live(0)).await.unwrap());
-    assert_eq!(
-        store.compare_and_swap(None, live(1)).await.unwrap(),
-        Swap::Conflict
-    );
-    assert!(stores.remove("user").await.unwrap());
-    assert!(!stores.remove("user").await.unwrap());
-    assert_eq!(
-        store.compare_and_swap(Some(first), live(1)).await.unwrap(),
-        Swap::Conflict,
-        "nothing there"
-    );
-    // Many writes in one millisecond would reach the version of the record made anew.
-    let again = loop {
-        let again = written(store.compare_and_swap(None, live(2)).await.unwrap());
-        if again > first {
-            break again;
-        }
-        assert!(stores.remove("user").await.unwrap());
-    };
-    assert_eq!(
-        store.compare_and_swap(Some(first), live(3)).await.unwrap(),
-        Swap::Conflict
-    );
-    assert_eq!(store.load().await.unwrap().unwrap().version, again);
-}
-
-#[tokio::test]
-async fn p9_redis_never_sees_a_token() {
-    let Some(server) = RedisServer::start() else {
-        return;
-    };
-    let stores = stores(&server).await;
-    let store = stores.store("user");
-    let version = written(store.compare_and_swap(None, live(0)).await.unwrap());
-    let guard = store.lock().await.unwrap();
-    store.compare_and_swap(Some(version), live(1)).await.unwrap();
-    store.announce(Version(version.0 + 1)).await;
-    let mut raw = server.raw().await;
-    let names: Vec<String> = raw.keys("*").await.unwrap();
-    assert_eq!(names.len(), 2, "the record and the lease: {names:?}");
-    for name in names {
-        let value: Vec<u8> = raw.get(&name).await.unwrap();
-        let shown = String::from_utf8_lossy(&value);
-        assert!(!shown.contains("s3cret"), "{name}: {shown}");
-        assert!(!format!("{store:?} {stores:?}").contains("s3cret"));
-    }
-    guard.release().await;
-    let stored = store.load().await.unwrap().unwrap();
-    let State::Live { tokens, .. } = stored.record.state else {
-        panic!("it lives")
-    };
-    assert_eq!(
-        tokens.refresh_token.as_ref().unwrap().expose(),
-        "s3cret-refresh-1"
-    );
 }
 
 #[tokio::test]
