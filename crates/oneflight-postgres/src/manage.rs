@@ -69,6 +69,7 @@ impl PostgresStores {
     }
 
     /// Removes records of sessions that are over, by the server's clock, in one statement, and says how many. Nothing is decrypted.
+    /// Leases that ended go with them: an owner that dies leaves its own behind, until the next holder of the key takes it over.
     ///
     /// # Errors
     /// [`PostgresStoreError`]; after [`PostgresStoreError::TimedOut`] it may have been done all the same.
@@ -92,7 +93,7 @@ impl PostgresStores {
         Ok(count.unsigned_abs())
     }
 
-    /// Removes the record of this key, and says whether there was one. Nobody is told: sign out first, if the session lives.
+    /// Removes the record of this key and a lease on it that ended, and says whether there was a record. Nobody is told: sign out first, if the session lives.
     ///
     /// # Errors
     /// [`PostgresStoreError`].

@@ -88,10 +88,15 @@ impl Tables {
                 "SELECT key FROM {record} WHERE $1::text IS NULL OR key > $1 ORDER BY key LIMIT $2"
             ),
             prune: format!(
-                "WITH old AS (DELETE FROM {record} WHERE written <= clock_timestamp() - \
+                "WITH over AS (DELETE FROM {lease} WHERE until <= clock_timestamp()), \
+                 old AS (DELETE FROM {record} WHERE written <= clock_timestamp() - \
                  CASE WHEN ended THEN $1 ELSE $2 END * interval '1 millisecond' RETURNING 1) SELECT count(*) FROM old"
             ),
-            remove: format!("DELETE FROM {record} WHERE key = $1 RETURNING version"),
+            // A lease that is held stays: its owner writes, or finds that there is nothing to write over.
+            remove: format!(
+                "WITH over AS (DELETE FROM {lease} WHERE key = $1 AND until <= clock_timestamp()) \
+                 DELETE FROM {record} WHERE key = $1 RETURNING version"
+            ),
             stem,
         })
     }

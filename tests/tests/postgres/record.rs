@@ -62,3 +62,30 @@ async fn five_thousand_grants_are_listed_and_pruned() {
     })
     .await;
 }
+
+/// Nobody takes over what a dead owner left behind where nobody comes any more.
+#[tokio::test]
+async fn p5_leases_of_dead_owners_go_with_the_records_and_those_of_living_ones_stay() {
+    let Some(place) = place() else { return };
+    within(async {
+        let stores = place.stores().await;
+        for key in ["dead", "also dead", "living", "pruned"] {
+            stores.store(key).compare_and_swap(None, ended()).await.unwrap();
+            std::mem::forget(stores.store(key).lock().await.unwrap());
+        }
+        let left = async || {
+            let rows = place.sql("SELECT key FROM TABLE_lease ORDER BY key").await;
+            rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+        };
+        let end = "UPDATE TABLE_lease SET until = clock_timestamp() WHERE key IN ('dead', 'also dead')";
+        place.sql(end).await;
+        assert!(stores.remove("dead").await.unwrap());
+        assert_eq!(left().await, ["also dead", "living", "pruned"]);
+        assert!(stores.remove("living").await.unwrap());
+        assert_eq!(left().await, ["also dead", "living", "pruned"], "it is held");
+        let ended = Prune::ended_for(Duration::ZERO);
+        assert_eq!(stores.prune(ended).await.unwrap(), 2);
+        assert_eq!(left().await, ["living", "pruned"]);
+    })
+    .await;
+}
