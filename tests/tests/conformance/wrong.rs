@@ -206,6 +206,10 @@ async fn p10_sessions_over_a_wrong_store_fail_their_cases_too() {
             Wrong::WritesUnderTheLockOnly,
             "p10_l7_a_sign_out_before_another_holder_saves_wins",
         ),
+        (
+            Wrong::EndsLeasesInSpiteOfRenewal,
+            "p10_p11_a_lease_is_kept_while_its_owner_cannot_save",
+        ),
     ] {
         let report = Conformance::new(move || subject(wrong)).run_only(case).await;
         assert_eq!(report.failed(), [case], "{wrong:?}\n{report}");

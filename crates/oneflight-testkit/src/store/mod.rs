@@ -140,6 +140,7 @@ macro_rules! store_conformance {
             #[test] fn p10_p4_a_dead_grant_is_buried_for_all_holders;
             #[test] fn p10_p7_nobody_is_signed_out_because_the_store_is_ill;
             #[test] fn p10_p11_nobody_spends_the_spent_token_while_the_saver_lives;
+            #[test] fn p10_p11_a_lease_is_kept_while_its_owner_cannot_save;
             #[test] fn p10_p12_a_save_that_landed_and_failed_revokes_nothing;
             #[test] fn p10_p13_without_a_mark_nothing_is_sent;
         }

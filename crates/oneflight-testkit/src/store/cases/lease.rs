@@ -8,7 +8,7 @@ use crate::store::holder::Holder;
 use crate::store::report::{Stop, Verdict, expect, failed};
 use crate::store::subject::{Hook, Subject};
 
-const NO_LEASE: Stop = Stop::Skipped("the lock is no lease");
+pub(super) const NO_LEASE: Stop = Stop::Skipped("the lock is no lease");
 
 pub(super) async fn p10_store_and_guard_agree_on_whether_the_lock_is_a_lease(subject: &Subject) -> Verdict {
     let ours = subject.holder("the holder").await;
@@ -41,9 +41,9 @@ pub(super) async fn p10_a_lease_lasts_longer_when_it_is_renewed(subject: &Subjec
     let Some(lease) = ours.store.lease() else {
         return Err(NO_LEASE);
     };
-    // Twice the lease in all: without a renewal it would be over.
-    for _ in 0..4 {
-        tokio::time::sleep(lease / 2).await;
+    // Twice the lease in all: without a renewal it would be over. As often as the driver renews it.
+    for _ in 0..6 {
+        tokio::time::sleep(lease / 3).await;
         let rest = renewed(&ours, &mut *guard).await?;
         expect(
             rest > lease / 2,

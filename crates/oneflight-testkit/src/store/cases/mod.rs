@@ -248,6 +248,11 @@ pub(super) static ALL: &[Case] = &[
     ),
     case!(
         session::faults,
+        p10_p11_a_lease_is_kept_while_its_owner_cannot_save,
+        "a lease is renewed for longer than it lasts"
+    ),
+    case!(
+        session::faults,
         p10_p12_a_save_that_landed_and_failed_revokes_nothing,
         "a record of one's own is recognised"
     ),

@@ -1,13 +1,14 @@
 //! Sessions whose store or server is ill.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use oneflight::{Action, Error, Record, State, Status};
+use oneflight::{Action, Error, Policy, Record, State, Status, Store as _};
 
+use super::super::lease::NO_LEASE;
 use super::{Stage, is_buried, is_signed_out, now, stands};
 use crate::store::faulty::{Fate, Faulty, is_mark, is_renewed};
-use crate::store::report::{Verdict, expect, failed};
+use crate::store::report::{Stop, Verdict, expect, failed};
 use crate::store::subject::Subject;
 
 pub(in crate::store::cases) async fn p10_p4_a_refused_holder_adopts_what_is_stored(
@@ -132,6 +133,49 @@ pub(in crate::store::cases) async fn p10_p11_nobody_spends_the_spent_token_while
     let answer = stage.comes("answer", waiting).await?;
     let answer = answer.map_err(|error| failed(expected, format!("a panic: {error}")))?;
     answer.map_err(|error| failed(expected, format!("an error: {error} ({error:?})")))?;
+    stage.posts(1)?;
+    stands(&subject.holder("who looks").await, grant, 1).await
+}
+
+pub(in crate::store::cases) async fn p10_p11_a_lease_is_kept_while_its_owner_cannot_save(
+    subject: &Subject,
+) -> Verdict {
+    let Some(open) = &subject.short_lease else {
+        return Err(Stop::Skipped("no store with a short lease was given"));
+    };
+    let stage = Stage::new(subject);
+    let faulty = Faulty::over(open().await);
+    let Some(lease) = faulty.lease() else {
+        return Err(NO_LEASE);
+    };
+    let (ours, grant) = stage.signed_in(faulty.clone()).await?;
+    let theirs = stage.session(Faulty::over(open().await))?;
+    let refused = stage.token(&theirs).await?.stamp();
+    faulty.judge(|record| {
+        if is_renewed(record) {
+            Fate::Failed
+        } else {
+            Fate::Done
+        }
+    });
+    stage.renewed(&ours).await?;
+    let begin = Instant::now();
+    while begin.elapsed() < lease * 2 {
+        // Waiting for the lock has an end, and they ask again.
+        let asking = theirs.newer_than(refused);
+        let _ = tokio::time::timeout(lease / 2, asking).await;
+        tokio::time::sleep(Policy::MIN_PAUSE).await;
+        theirs.retry_now();
+        stage.posts(1)?;
+    }
+    faulty.heal();
+    let adopting = async {
+        while theirs.newer_than(refused).await.is_err() {
+            tokio::time::sleep(Policy::MIN_PAUSE).await;
+            theirs.retry_now();
+        }
+    };
+    stage.comes("adopt what was saved at last", adopting).await?;
     stage.posts(1)?;
     stands(&subject.holder("who looks").await, grant, 1).await
 }
