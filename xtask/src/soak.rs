@@ -84,7 +84,8 @@ fn simulate(millions: u32) -> Result<(), Failure> {
     )
 }
 
-/// 2, 10 and 50 processes, 100 requests each, 20 expiries of one grant, over each store.
+/// 2, 10 and 50 processes, 100 requests each, 20 expiries of one grant, over each store, at the test server and at
+/// `oidc-provider`.
 fn processes() -> Result<(), Failure> {
     for processes in ["2", "10", "50"] {
         say(format!("{processes} processes × 100 requests × 20 expiries"));
